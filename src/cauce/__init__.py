@@ -1,0 +1,1 @@
+"""Cauce: every channel of a company in, one true customer out."""

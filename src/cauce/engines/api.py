@@ -1,0 +1,158 @@
+"""What an engine must be able to do, by role, and how it says what it cannot do.
+
+Roles: `Log` (durable, ordered, replayable), `Tables` (state; one writer, many readers, transactions).
+Bulk analytics run on DuckDB over the open history files and over rows that a Tables engine gives out.
+One suite (`cauce.testing.engines`) judges every engine of a role.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from cauce.model import Record
+
+Row = tuple[Any, ...]
+
+
+class Table(msgspec.Struct, frozen=True):
+    """A table's shape. Columns are (name, type): types are `integer` (int64), `text`, `blob`, `real`.
+
+    `layout`: *rows* is an ordinary keyed table, upserted in place. *runs* is for facts that are only added and are read
+    in key order by a leading integer column (a timeline): an engine may keep it as sorted runs that it merges now and
+    then, because random writes into one big tree are slow. `indexes` are further column tuples to look rows up by.
+    """
+
+    name: str
+    columns: tuple[tuple[str, str], ...]
+    key: tuple[str, ...]
+    layout: Literal["rows", "runs"] = "rows"
+    indexes: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(name for name, _ in self.columns)
+
+
+class Capabilities(msgspec.Struct, frozen=True):
+    """What an engine can do; what it cannot do is refused with `Unsupported`."""
+
+    name: str
+    durable: bool
+    concurrent_writers: bool
+    shared_between_processes: bool
+
+
+class Reader(Protocol):
+    """A view of the state, at one moment inside `snapshot()`.
+
+    SQL is written engine-neutral (ANSI joins, `?` parameters). A table in *runs* layout is read only with `scan`.
+    """
+
+    def select(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]: ...
+
+    def select_keys(self, sql: str, keys: Iterable[int], parameters: Sequence[Any] = ()) -> list[Row]:
+        """Rows of `sql`, in which `{keys}` stands for a parenthesised list of integer keys: `… where id in {keys}`.
+
+        Any number of keys; they are asked for sorted and in groups, so `sql` must not aggregate or order over them.
+        """
+        ...
+
+    def scan(
+        self,
+        table: Table,
+        prefix: int,
+        *,
+        after: Sequence[int] = (),
+        before: Sequence[int] = (),
+        descending: bool = False,
+        limit: int = 0,
+    ) -> list[Row]:
+        """Rows of a *runs* table whose first key column is `prefix`, in key order of the remaining key columns.
+
+        `after`/`before` are exclusive bounds on the remaining key columns (may be shorter than they are).
+        """
+        ...
+
+    def scan_all(self, table: Table, batch: int = 10_000) -> Iterator[list[Row]]:
+        """All rows of a table of either layout in key order, in lists of at most `batch`."""
+        ...
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Within it all reads see one moment."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Tables(Reader, Protocol):
+    """State with transactions. Only the owner of the writing side holds one; readers use `reader()`."""
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    def create(self, tables: Iterable[Table]) -> None:
+        """Creates what is missing; StorageBroken when a table stands there with another shape."""
+        ...
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All or nothing, durable at the end of the block as far as the log can restore the rest."""
+        ...
+
+    def upsert(self, table: Table, rows: Iterable[Row]) -> None:
+        """Whole rows in column order; a row with the same key is replaced. In *runs* layout: added."""
+        ...
+
+    def delete(self, table: Table, keys: Iterable[int]) -> None:
+        """Rows whose first key column is one of `keys`; works in both layouts."""
+        ...
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """One changing statement on *rows* tables; the number of rows it touched."""
+        ...
+
+    def scrub(self) -> None:
+        """After an erasure: makes sure that deleted rows are gone from the disk too; outside transactions."""
+        ...
+
+    def reader(self) -> Reader:
+        """A reader of its own, for another thread; sees what was committed."""
+        ...
+
+
+class Log(Protocol):
+    """Durable, ordered, replayable records. Offsets start at 1, only grow, and are never reused."""
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    def append(self, records: Sequence[tuple[str, str, int, bytes]]) -> int:
+        """Appends (source, connector, received, body) and returns the offset of the first; durable on return."""
+        ...
+
+    def read(self, after: int, *, records_max: int, bytes_max: int) -> list[Record]:
+        """Records with offset > `after`, in order; at least one when there is any, whatever its size."""
+        ...
+
+    def get(self, offsets: Iterable[int]) -> list[Record]: ...
+
+    def rewrite(self, offset: int, body: bytes) -> None:
+        """Replaces a body, for erasure only; the old bytes are overwritten."""
+        ...
+
+    def scrub(self) -> None:
+        """After an erasure: makes sure that rewritten bodies are gone from the disk too."""
+        ...
+
+    def end(self) -> int:
+        """The last offset, 0 when empty."""
+        ...
+
+    def bytes_after(self, offset: int) -> int:
+        """Bytes of the records past `offset`: the backlog, for back-pressure."""
+        ...
+
+    def close(self) -> None: ...

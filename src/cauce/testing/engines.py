@@ -1,0 +1,199 @@
+"""The suites that judge every engine of a role; an engine is good when all checks pass on fresh instances.
+
+Use: `for check in checks(TablesSuite): check(make)` with `make` a function that opens the same store again
+(so that durability can be judged) — see `tests/engines`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+from cauce.engines.api import Log, Table, Tables
+
+PERSON = Table("person", (("id", "integer"), ("name", "text"), ("body", "blob")), ("id",), indexes=(("name",),))
+PAIR = Table("pair", (("low", "integer"), ("high", "integer"), ("weight", "real")), ("low", "high"))
+VISIT = Table(
+    "visit", (("who", "integer"), ("at", "integer"), ("position", "integer"), ("note", "text")),
+    ("who", "at", "position"), layout="runs",
+)  # fmt: skip
+
+Make = Callable[[], Any]
+
+
+def checks(suite: type) -> list[Callable[[Make], None]]:
+    """All checks of a suite, in the order of their names."""
+    return [getattr(suite, name) for name in sorted(vars(suite)) if name.startswith("check_")]
+
+
+class Interrupted(Exception):
+    """Raised inside a transaction to see it undone."""
+
+
+class TablesSuite:
+    """What a Tables engine promises."""
+
+    @staticmethod
+    def check_create_is_idempotent(make: Make) -> None:
+        tables: Tables = make()
+        tables.create((PERSON, PAIR, VISIT))
+        tables.create((PERSON, PAIR, VISIT))
+        assert tables.select("select count(*) from person") == [(0,)]
+
+    @staticmethod
+    def check_upsert_replaces_by_key(make: Make) -> None:
+        tables: Tables = make()
+        tables.create((PERSON, PAIR))
+        with tables.transaction():
+            tables.upsert(PERSON, [(1, "Ana", b"a"), (2, "Luis", b"b")])
+            tables.upsert(PERSON, [(2, "Luisa", None)])
+            tables.upsert(PAIR, [(1, 2, 0.5), (1, 3, 0.25), (1, 2, 0.75)])
+        assert tables.select("select id, name, body from person order by id") == [(1, "Ana", b"a"), (2, "Luisa", None)]
+        assert tables.select("select * from pair order by low, high") == [(1, 2, 0.75), (1, 3, 0.25)]
+
+    @staticmethod
+    def check_transaction_is_all_or_nothing(make: Make) -> None:
+        tables: Tables = make()
+        tables.create((PERSON, VISIT))
+        try:
+            with tables.transaction():
+                tables.upsert(PERSON, [(1, "Ana", None)])
+                tables.upsert(VISIT, [(1, 5, 1, "x")])
+                raise Interrupted
+        except Interrupted:
+            pass
+        assert tables.select("select * from person") == []
+        assert tables.scan(VISIT, 1) == []
+        with tables.transaction():
+            tables.upsert(PERSON, [(1, "Ana", None)])
+        assert len(tables.select("select * from person")) == 1
+
+    @staticmethod
+    def check_select_keys_takes_any_number(make: Make) -> None:
+        tables: Tables = make()
+        tables.create((PERSON,))
+        with tables.transaction():
+            tables.upsert(PERSON, [(key, f"n{key}", None) for key in range(0, 6_000, 2)])
+        for keys in ([], [0], [4, 4, 5], list(range(3_001))):
+            found = tables.select_keys("select id from person where id in {keys}", keys)
+            assert sorted(found) == sorted((key,) for key in set(keys) if key % 2 == 0)
+        assert tables.select_keys("select id from person where name <> ? and id in {keys}", [2, 4], ["n4"]) == [(2,)]
+
+    @staticmethod
+    def check_scan_reads_runs_in_order(make: Make) -> None:
+        tables: Tables = make()
+        tables.create((VISIT,))
+        chance = random.Random(5)  # noqa: S311 - a test's dice
+        rows = [(chance.randrange(6), chance.randrange(90), position, f"v{position}") for position in range(3_000)]
+        for start in range(0, len(rows), 37):
+            with tables.transaction():
+                tables.upsert(VISIT, rows[start : start + 37])
+        for who in range(7):
+            mine = sorted(row for row in rows if row[0] == who)
+            assert tables.scan(VISIT, who) == mine
+            assert tables.scan(VISIT, who, descending=True, limit=10) == mine[::-1][:10]
+            assert tables.scan(VISIT, who, after=(40,)) == [row for row in mine if row[1] > 40]
+            assert (
+                tables.scan(VISIT, who, before=(40, 1_000), descending=True, limit=7)
+                == ([row for row in mine[::-1] if row[1:3] < (40, 1_000)][:7])
+            )
+        assert [row for chunk in tables.scan_all(VISIT, 100) for row in chunk] == sorted(rows)
+
+    @staticmethod
+    def check_delete_by_first_key(make: Make) -> None:
+        tables: Tables = make()
+        tables.create((PERSON, VISIT))
+        with tables.transaction():
+            tables.upsert(PERSON, [(1, "a", None), (2, "b", None)])
+            tables.upsert(VISIT, [(1, 1, 1, "a"), (2, 1, 2, "b")])
+            tables.upsert(VISIT, [(1, 2, 3, "c")])
+            tables.delete(PERSON, [1])
+            tables.delete(VISIT, [1])
+        assert tables.select("select id from person") == [(2,)]
+        assert [row for chunk in tables.scan_all(VISIT) for row in chunk] == [(2, 1, 2, "b")]
+
+    @staticmethod
+    def check_reader_sees_commits_and_one_moment(make: Make) -> None:
+        tables: Tables = make()
+        if not tables.capabilities.shared_between_processes:
+            return
+        tables.create((PERSON, VISIT))
+        reader = tables.reader()
+        with tables.transaction():
+            tables.upsert(PERSON, [(1, "a", None)])
+        assert reader.select("select count(*) from person") == [(1,)]
+        with reader.snapshot():
+            assert reader.select("select count(*) from person") == [(1,)]
+            with tables.transaction():
+                tables.upsert(PERSON, [(2, "b", None)])
+                tables.upsert(VISIT, [(2, 1, 1, "b")])
+            assert reader.select("select count(*) from person") == [(1,)]
+            assert reader.scan(VISIT, 2) == []
+        assert reader.select("select count(*) from person") == [(2,)]
+        assert reader.scan(VISIT, 2) == [(2, 1, 1, "b")]
+        reader.close()
+
+    @staticmethod
+    def check_durable_after_reopening(make: Make) -> None:
+        tables: Tables = make()
+        if not tables.capabilities.durable:
+            return
+        tables.create((PERSON, VISIT))
+        with tables.transaction():
+            tables.upsert(PERSON, [(1, "a", b"x")])
+            tables.upsert(VISIT, [(1, 1, 1, "a")])
+        tables.close()
+        again: Tables = make()
+        again.create((PERSON, VISIT))
+        assert again.select("select * from person") == [(1, "a", b"x")]
+        assert again.scan(VISIT, 1) == [(1, 1, 1, "a")]
+        again.scrub()
+        assert again.scan(VISIT, 1) == [(1, 1, 1, "a")]
+
+
+class LogSuite:
+    """What a Log engine promises."""
+
+    @staticmethod
+    def check_append_and_read_in_order(make: Make) -> None:
+        log: Log = make()
+        assert (log.end(), log.read(0, records_max=5, bytes_max=99)) == (0, [])
+        first = log.append([("web", "tracking", 10 + index, b"x" * index) for index in range(5)])
+        assert first == 1
+        assert log.append([("pos", "files", 99, b"last")]) == 6
+        records = log.read(0, records_max=100, bytes_max=10_000)
+        assert [record.offset for record in records] == [1, 2, 3, 4, 5, 6]
+        assert (records[-1].source, records[-1].connector, records[-1].received, records[-1].body) == (
+            "pos", "files", 99, b"last",
+        )  # fmt: skip
+        assert log.end() == 6
+
+    @staticmethod
+    def check_bounds_give_at_least_one(make: Make) -> None:
+        log: Log = make()
+        log.append([("s", "c", 1, b"x" * 100) for _ in range(4)])
+        assert [record.offset for record in log.read(0, records_max=3, bytes_max=10**6)] == [1, 2, 3]
+        assert [record.offset for record in log.read(1, records_max=9, bytes_max=10)] == [2]
+        assert [record.offset for record in log.read(0, records_max=9, bytes_max=250)] == [1, 2]
+        assert log.bytes_after(1) == 300
+
+    @staticmethod
+    def check_get_and_rewrite(make: Make) -> None:
+        log: Log = make()
+        log.append([("s", "c", 1, b"a"), ("s", "c", 2, b"b"), ("s", "c", 3, b"c")])
+        log.rewrite(2, b"erased")
+        assert [record.body for record in log.get([3, 2, 9])] == [b"erased", b"c"]
+        log.scrub()
+        assert log.append([("s", "c", 4, b"d")]) == 4
+
+    @staticmethod
+    def check_durable_after_reopening(make: Make) -> None:
+        log: Log = make()
+        if not log.capabilities.durable:
+            return
+        log.append([("s", "c", 1, b"a")])
+        log.close()
+        again: Log = make()
+        assert again.end() == 1
+        assert again.append([("s", "c", 2, b"b")]) == 2

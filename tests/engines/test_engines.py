@@ -1,0 +1,93 @@
+"""Every engine of a role is judged by the same suite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cauce.engines import sqlite
+from cauce.engines.api import Table
+from cauce.engines.memory import Broken, Faults, MemoryLog, MemoryTables
+from cauce.engines.sqlite import SqliteLog, SqliteReader, SqliteTables
+from cauce.errors import StorageBroken
+from cauce.testing.engines import VISIT, LogSuite, TablesSuite, checks
+
+TABLES = {"sqlite": lambda folder: SqliteTables(folder / "state.db"), "memory": lambda _: MemoryTables()}
+LOGS = {"sqlite": lambda folder: SqliteLog(folder / "log.db"), "memory": lambda _: MemoryLog()}
+
+
+@pytest.mark.parametrize("check", checks(TablesSuite), ids=lambda check: check.__name__)
+@pytest.mark.parametrize("engine", TABLES)
+def test_tables(engine: str, check: Callable[[Any], None], tmp_path: Path) -> None:
+    check(lambda: TABLES[engine](tmp_path))
+
+
+@pytest.mark.parametrize("check", checks(LogSuite), ids=lambda check: check.__name__)
+@pytest.mark.parametrize("engine", LOGS)
+def test_log(engine: str, check: Callable[[Any], None], tmp_path: Path) -> None:
+    check(lambda: LOGS[engine](tmp_path))
+
+
+@given(batches=st.lists(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 9)), max_size=6), max_size=40))
+def test_runs_hold_what_was_added_whatever_the_merges(batches: list[list[tuple[int, int]]]) -> None:
+    reference, engine = MemoryTables(), SqliteTables(":memory:")
+    position = 0
+    for each in (reference, engine):
+        each.create((VISIT,))
+    for batch in batches:
+        rows = []
+        for who, at in batch:
+            position += 1
+            rows.append((who, at, position, ""))
+        for each in (reference, engine):
+            with each.transaction():
+                each.upsert(VISIT, rows)
+    for who in range(5):
+        assert engine.scan(VISIT, who, after=(2,)) == reference.scan(VISIT, who, after=(2,))
+        assert engine.scan(VISIT, who, before=(7, 9), descending=True, limit=3) == (
+            reference.scan(VISIT, who, before=(7, 9), descending=True, limit=3)
+        )
+    assert list(engine.scan_all(VISIT)) == list(reference.scan_all(VISIT))
+    engine.close()
+    reference.close()
+
+
+def test_merges_stop_at_the_largest_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "RUN_ROWS_MAX", 100)
+    tables = SqliteTables(":memory:")
+    tables.create((VISIT,))
+    for start in range(0, 900, 10):
+        with tables.transaction():
+            tables.upsert(VISIT, [(1, at, at, "") for at in range(start, start + 10)])
+    sizes = [rows for (rows,) in tables.select("select rows from run")]
+    assert max(sizes) <= 100
+    assert sum(sizes) == 900
+    assert len(tables.scan(VISIT, 1)) == 900
+    tables.close()
+
+
+def test_another_shape_is_refused(tmp_path: Path) -> None:
+    tables = SqliteTables(tmp_path / "state.db")
+    tables.create((Table("thing", (("id", "integer"),), ("id",)),))
+    with pytest.raises(StorageBroken, match="thing"):
+        tables.create((Table("thing", (("id", "integer"), ("name", "text")), ("id",)),))
+    tables.close()
+
+
+def test_a_missing_file_is_said(tmp_path: Path) -> None:
+    with pytest.raises(StorageBroken, match="cannot open"):
+        SqliteReader(tmp_path / "no" / "state.db")
+
+
+def test_faults_break_the_chosen_operation() -> None:
+    faults = Faults(2)
+    log = faults.wrap(MemoryLog())
+    log.append([("s", "c", 1, b"")])
+    with pytest.raises(Broken):
+        log.append([("s", "c", 1, b"")])
+    assert log.end() == 1
