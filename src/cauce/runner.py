@@ -8,12 +8,12 @@ Batches are for I/O only: the result does not depend on where they are cut, and 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
 
 from cauce.engines.api import Log, Reader, Table, Tables
 from cauce.errors import CauceError
-from cauce.model import Passage, Reason, Received, Record
+from cauce.model import DECISIONS, Passage, Reason, Received, Record
 
 PROGRESS = Table("progress", (("id", "integer"), ("position", "integer")), ("id",))
 
@@ -86,11 +86,13 @@ class Runner:
         tables.create((PROGRESS, *(table for stage in stages for table in stage.tables)))
         self.offset = progress(tables)
 
-    def run_once(self) -> int:
-        """Processes one batch and commits it; the number of records, 0 when the log has no more."""
+    def run_once(self, until: int | None = None) -> int:
+        """Processes one batch, up to record `until`, and commits it; the number of records, 0 when there is no more."""
         records = self.log.read(self.offset, records_max=self.batch_records, bytes_max=self.batch_bytes)
-        if records:
-            self._process(records)
+        if until is not None:
+            records = [record for record in records if record.offset <= until]
+        for group in _cut(records):
+            self._process(group)
         return len(records)
 
     def drain(self) -> int:
@@ -106,6 +108,13 @@ class Runner:
             if not self.run_once():
                 self.idle()
                 time.sleep(idle_seconds)
+
+    def close(self) -> None:
+        """Lets stages end what they do beside the river."""
+        for stage in self.stages:
+            close = getattr(stage, "close", None)
+            if close is not None:
+                close()
 
     def idle(self) -> None:
         """Lets stages finish what waits for time to pass (history files); a commit of its own."""
@@ -156,6 +165,37 @@ class Runner:
     def _roll_back(self) -> None:
         for stage in self.stages:
             stage.rolled_back()
+
+
+def contents(runner: Runner, reader: Reader) -> dict[str, Iterator[Any]]:
+    """Everything the state says, by table, in key order: what two equal states have in common however they came about.
+
+    A stage whose tables depend on how batches were cut (blocks, files, runs of hashes) offers `contents(reader)` itself.
+    """
+    found: dict[str, Iterator[Any]] = {}
+    for stage in runner.stages:
+        offered = getattr(stage, "contents", None)
+        if offered is not None:
+            found.update(offered(reader))
+            continue
+        for table in stage.tables:
+            found[table.name] = (row for chunk in reader.scan_all(table) for row in chunk)
+    return found
+
+
+def _cut(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
+    """Groups for one commit each: a decision stands alone, so that what it rebuilds finds all earlier events stored."""
+    group: list[Record] = []
+    for record in records:
+        if record.connector == DECISIONS:
+            if group:
+                yield group
+            yield [record]
+            group = []
+        else:
+            group.append(record)
+    if group:
+        yield group
 
 
 def _without_event(item: Received, poisoned: dict[int, Reason]) -> Received:

@@ -1,7 +1,7 @@
 """The nouns of Cauce: frozen types without I/O. Read this package once and you speak the language."""
 
 from cauce.model.event import DECISION, Event, Identifier, Reason, Received
-from cauce.model.log import Record, index_of, offset_of, position_of
+from cauce.model.log import DECISIONS, Record, index_of, offset_of, position_of
 from cauce.model.passage import Fate, Passage
 from cauce.model.source import Source
 from cauce.model.time import DAY, HOUR, MINUTE, SECOND, day_of, from_iso, to_iso
@@ -9,6 +9,7 @@ from cauce.model.time import DAY, HOUR, MINUTE, SECOND, day_of, from_iso, to_iso
 __all__ = [
     "DAY",
     "DECISION",
+    "DECISIONS",
     "HOUR",
     "MINUTE",
     "SECOND",

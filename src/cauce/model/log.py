@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+DECISIONS = "cauce"
+"""Connector of the records that carry what people decided; each of them is a batch of its own."""
+
 INDEX_BITS = 20
 """A record holds at most 2**20 items; an int64 position leaves 2**43 records."""
 

@@ -1,0 +1,50 @@
+# Cauce. Everything runs in .venv, made from locked requirements by the first target that needs it.
+PYTHON ?= python3
+RUN := .venv/bin/python
+ONCE ?=
+PORT ?=
+NAME ?=
+ARGS ?=
+
+.PHONY: help demo test bench lint setup core lock docs clean
+
+help:
+	@echo 'make demo            a synthetic retailer streams in; ends at a page that shows it (ONCE=1 ends there, PORT=8080)'
+	@echo 'make test            lint, types, import order and the quick tests (ARGS="-k identity" for some)'
+	@echo 'make bench NAME=…    one figure beside its floor, as JSON; without a name: all of them'
+	@echo 'make lint            lint, types and import order alone'
+	@echo 'make setup           .venv with everything for development'
+	@echo 'make docs            writes the reference pages anew from the code'
+	@echo 'make lock            renews the locked requirements from pyproject.toml'
+	@echo 'make clean           removes what was built; no data folder is touched'
+
+core:
+	@$(PYTHON) requirements/install.py core
+
+setup:
+	@$(PYTHON) requirements/install.py dev
+
+demo: core
+	@.venv/bin/cauce demo $(if $(ONCE),--once) $(if $(PORT),--port $(PORT)) $(ARGS)
+
+lint: setup
+	@.venv/bin/ruff check -q .
+	@.venv/bin/ruff format -q --check .
+	@.venv/bin/lint-imports --no-logo
+	@.venv/bin/mypy
+
+test: lint
+	@$(RUN) -m pytest -n 2 -m 'not reference and not sdk and not browser and not soak' $(ARGS)
+
+bench: setup
+	@.venv/bin/cauce bench $(NAME) $(ARGS)
+
+docs: setup
+	@$(RUN) -m tests.house.pages
+
+lock:
+	@$(PYTHON) requirements/install.py lock
+
+clean:
+	@rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,115 @@
+"""Settings, engines and stages put together into a runner; bytes of any connector turned into items."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from cauce import registry
+from cauce.engines.api import Log, Reader, Tables
+from cauce.events import decisions
+from cauce.events.api import Archive
+from cauce.events.erasure import Tools, blank_record
+from cauce.events.history import Options
+from cauce.events.stage import ArchiveStage
+from cauce.identity.api import People
+from cauce.identity.stage import IdentityStage
+from cauce.model import DECISIONS, Received, Record, Source, offset_of, position_of
+from cauce.profiles.api import Profiles
+from cauce.profiles.stage import ProfilesStage
+from cauce.quality.api import Quality
+from cauce.quality.rules import Limits
+from cauce.quality.stage import QualityStage
+from cauce.runner import Decode, Runner
+from cauce.settings import Settings
+
+
+class Views:
+    """What can be asked of the state, by one thread: `quality`, `archive`, `people`, `profiles` over one reader."""
+
+    def __init__(self, reader: Reader, secret: bytes, log: Log) -> None:
+        self.reader = reader
+        self.quality = Quality(reader, connector_of=lambda positions: _connectors(log, positions))
+        self.archive = Archive(reader)
+        self.people = People(reader, secret)
+        self.profiles = Profiles(reader, self.people, self.archive)
+
+
+def _connectors(log: Log, positions: Iterable[int]) -> dict[int, str]:
+    """Connector of the record in which each position came."""
+    wanted = list(positions)
+    found = {record.offset: record.connector for record in log.get(offset_of(position) for position in wanted)}
+    return {position: found.get(offset_of(position), "") for position in wanted}
+
+
+SourceOf = Callable[[str], Source | None]
+
+
+def decoder(source_of: SourceOf) -> Decode:
+    """The function that turns a record into items, by the record's connector; it never raises for bad data."""
+    connectors = registry.find("cauce.connectors", role="decode")
+
+    def decode(record: Record) -> list[Received]:
+        name = record.connector.partition(":")[0]
+        if name == DECISIONS:
+            return list(_decided(decisions.decode(record), record, decode))
+        source = source_of(record.source) or Source(record.source, record.source)
+        return list(registry.pick(connectors, name, what="connector").decode(record, source))
+
+    return decode
+
+
+def _decided(items: Sequence[Received], record: Record, decode: Decode) -> Iterator[Received]:
+    """The decision itself, then the mended events that it carries back into the river."""
+    yield from items
+    for item in items:
+        if item.event is None or item.event.name != "quarantine.replayed":
+            continue
+        for index, entry in enumerate(item.event.properties.get("items", []), start=1):
+            yield _mended(entry, position_of(record.offset, index), decode)
+
+
+def _mended(entry: dict[str, Any], position: int, decode: Decode) -> Received:
+    """A quarantined item after mending: it keeps its id, its source and its times."""
+    form, raw = entry.get("form", "json"), entry["raw"]
+    body = msgspec.json.encode(raw) if form == "json" else raw.encode() if form == "text" else b64decode(raw)
+    original = Record(offset_of(entry["position"]), entry["source"], entry["connector"], entry["received"], body)
+    (item, *_) = decode(original)
+    event = item.event
+    if event is not None:
+        event = msgspec.structs.replace(event, position=position, replay_of=entry["position"])
+    return msgspec.structs.replace(item, position=position, event=event, replay_of=entry["position"])
+
+
+def assemble(log: Log, tables: Tables, source_of: SourceOf, settings: Settings, secret: bytes, history: Path) -> Runner:
+    """The runner with its stages in their order. `history` is the folder of the Parquet files."""
+    stored = Archive(tables).scan
+    decode = decoder(source_of)
+    identity = IdentityStage(
+        tables,
+        secret,
+        history=stored,
+        source_of=source_of,
+        component_identifiers_max=settings.component_identifiers_max,
+        cache_identifiers=settings.cache_identifiers,
+    )
+    stages = (
+        QualityStage(
+            tables,
+            source_of,
+            Limits.of(settings.event_bytes_max, settings.future_seconds_max, settings.past_days_max),
+        ),
+        identity,
+        ProfilesStage(tables, history=stored),
+        ArchiveStage(
+            tables,
+            history,
+            Options(settings.history_rows, settings.history_seconds, settings.history_files_max),
+            tools=Tools(log, decode, identity.ids_of, blank_record),
+        ),
+    )
+    return Runner(log, tables, decode, stages, batch_records=settings.batch_records, batch_bytes=settings.batch_bytes)

@@ -1,0 +1,262 @@
+"""An open installation: what doors, tests and scripts work with."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from cauce.app import replay
+from cauce.app.assembly import Views, assemble
+from cauce.app.replay import ReplayReport
+from cauce.engines.api import Log, Reader
+from cauce.engines.sqlite import SqliteLog, SqliteReader, SqliteTables
+from cauce.errors import Busy, Locked, NotFound, StorageBroken
+from cauce.events import decisions
+from cauce.events.api import Archive
+from cauce.events.sources import Sources
+from cauce.identity.api import People
+from cauce.model import DECISIONS, Fate, Source, position_of
+from cauce.profiles.api import Profiles
+from cauce.profiles.definitions import default_definitions
+from cauce.quality.api import Quality
+from cauce.runner import Runner, progress
+from cauce.settings import Settings
+
+WAIT_SECONDS_MAX = 600.0
+
+
+class Platform:
+    """An open installation. Any number of processes may have one open; one of them at a time runs the river.
+
+    Close it (or use `with`). Reading attributes (`people`, `profiles`, `quality`, `archive`) belong to the calling
+    thread and see what is committed.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        folder = settings.folder
+        self.control_path = folder / "control.db"
+        self.history_path = folder / "history"
+        self._state_path = folder / "state.db"
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.secret = _secret(folder / "secret.key")
+        except OSError as fault:
+            raise StorageBroken(f"cannot use the data folder {folder}: {fault.strerror}") from None
+        self.log: Log = SqliteLog(folder / "log.db")
+        self.sources = Sources(self.control_path)
+        self._lock_file = (folder / "runner.lock").open("a+")
+        self._runner: Runner | None = None
+        self._local = threading.local()
+        self._opened: list[Reader] = []
+        if self.log.end() == 0:
+            self._begin()
+        if not self._state_path.exists():
+            self.drain()
+
+    @classmethod
+    def open(cls, settings: Settings | str | os.PathLike[str] | None = None) -> Platform:
+        """Opens (and creates) the installation of a data folder or of settings; default: those of the environment."""
+        if isinstance(settings, Settings):
+            return cls(settings)
+        return cls(Settings.from_environment(data=os.fspath(settings) if settings is not None else None))
+
+    def _begin(self) -> None:
+        """A fresh installation starts with a useful set of computed traits, decided like any other definition."""
+        traits = {"definitions": {"traits": msgspec.to_builtins(default_definitions())}}
+        self.append(DECISIONS, DECISIONS, [decisions.encode("trait.applied", traits, "cauce", time.time_ns() // 1_000)])
+
+    # -- asking -------------------------------------------------------------------------------------------------
+
+    @property
+    def views(self) -> Views:
+        """This thread's views of the committed state."""
+        found: Views | None = getattr(self._local, "views", None)
+        if found is None:
+            reader = SqliteReader(self._state_path)
+            found = self._local.views = Views(reader, self.secret, self.log)
+            self._opened.append(reader)
+        return found
+
+    @property
+    def reader(self) -> Reader:
+        return self.views.reader
+
+    @property
+    def quality(self) -> Quality:
+        return self.views.quality
+
+    @property
+    def archive(self) -> Archive:
+        return self.views.archive
+
+    @property
+    def people(self) -> People:
+        return self.views.people
+
+    @property
+    def profiles(self) -> Profiles:
+        return self.views.profiles
+
+    def health(self) -> dict[str, Any]:
+        """Whether events can be taken in, and how far the river has come: offsets are records of the log."""
+        end, done = self.log.end(), progress(self.reader)
+        return {
+            "log_end": end,
+            "offset": done,
+            "lag_records": end - done,
+            "lag_bytes": self.log.bytes_after(done) if end > done else 0,
+            "runner": self._runner is not None or not self._lock_is_free(),
+        }
+
+    def status(self) -> dict[str, Any]:
+        """Counts by source and in all, whether they add up, who is known, how far the river has come."""
+        with self.reader.snapshot():
+            balance = self.quality.balance()
+            counts = self.people.counts()
+            last = self.reader.select("select max(last_position) from event_block")[0][0]
+            stored = self.archive.bodies([last]) if last else {}
+        sources = [msgspec.to_builtins(row) for row in balance]
+        return {
+            "sources": sources,
+            "totals": {fate: sum(row[fate] for row in sources) for fate in ("received", *map(str, Fate))},
+            "adds_up": all(row["adds_up"] for row in sources),
+            "last_stored": stored[last].event.received if stored else None,
+            **counts,
+            **self.health(),
+        }
+
+    # -- telling ------------------------------------------------------------------------------------------------
+
+    def append(self, source: str, connector: str, bodies: Sequence[bytes]) -> int:
+        """Appends bodies for a source to the log, durable on return; the offset of the last."""
+        received = time.time_ns() // 1_000
+        first = self.log.append([(source, connector, received, body) for body in bodies])
+        return first + len(bodies) - 1
+
+    def decide(self, name: str, properties: dict[str, Any], by: str) -> int:
+        """Records a decision and waits until it is applied; its position."""
+        body = decisions.encode(name, properties, by, time.time_ns() // 1_000)
+        offset = self.append(DECISIONS, DECISIONS, [body])
+        self.drain(offset)
+        return position_of(offset, 0)
+
+    def replay_quarantined(self, request: dict[str, Any], by: str) -> int:
+        """Sends mended quarantine entries (`quality.replay_request`) through the river again."""
+        return self.decide("quarantine.replayed", request, by)
+
+    # -- running ------------------------------------------------------------------------------------------------
+
+    def drain(self, until: int | None = None, *, on_progress: Callable[[int, int], None] | None = None) -> None:
+        """Waits until the log is processed up to offset `until` (default: its present end).
+
+        Processes it here when no other process does; Busy when another one takes too long. `on_progress` is called
+        with (offset, until).
+        """
+        until = self.log.end() if until is None else until
+        waited_since = time.monotonic()
+        seen = -1
+        while True:
+            with suppress(Locked), self.running() as runner:
+                while runner.offset < until and runner.run_once():
+                    if on_progress:
+                        on_progress(runner.offset, until)
+                return
+            done = progress(self.reader)
+            if on_progress:
+                on_progress(done, until)
+            if done >= until:
+                return
+            if done != seen:
+                seen, waited_since = done, time.monotonic()
+            if time.monotonic() - waited_since > WAIT_SECONDS_MAX:
+                raise Busy(f"the runner stands at record {done}, waited for {until}", retry_after_seconds=60)
+            time.sleep(0.02)
+
+    def run(self, stopping: Callable[[], bool]) -> None:
+        """Runs the river until `stopping()`; waits for its turn when another process runs it."""
+        while not stopping():
+            with suppress(Locked), self.running() as runner:
+                runner.run(stopping)
+                return
+            time.sleep(0.5)
+
+    @contextmanager
+    def running(self) -> Iterator[Runner]:
+        """The runner, while this process holds the lock; Locked when another does."""
+        try:
+            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Locked(f"another process runs the river of {self.settings.folder}") from None
+        tables = SqliteTables(self._state_path)
+        try:
+            self._runner = assemble(self.log, tables, self.source_of, self.settings, self.secret, self.history_path)
+            yield self._runner
+        finally:
+            self._runner = None
+            tables.close()
+            fcntl.flock(self._lock_file, fcntl.LOCK_UN)
+
+    def source_of(self, name: str) -> Source | None:
+        with suppress(NotFound):
+            return self.sources.get(name)
+        return None
+
+    def _lock_is_free(self) -> bool:
+        with (self.settings.folder / "runner.lock").open("a+") as probe:
+            try:
+                fcntl.flock(probe, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                return False
+            return True
+
+    def replay(self, *, apply: bool = False, on_progress: Callable[[int, int], None] | None = None) -> ReplayReport:
+        """Rebuilds all state from the log in a folder beside, compares it with the present one at the same record.
+
+        `apply` puts the rebuilt state in the place of the old one; Locked while another process runs the river.
+        """
+        self.drain()
+        return replay.replayed(self, apply=apply, on_progress=on_progress or (lambda _done, _total: None))
+
+    # -- closing ------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        for reader in self._opened:
+            reader.close()
+        self.log.close()
+        self.sources.close()
+        self._lock_file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _secret(path: Path) -> bytes:
+    """The key that identifier ids are derived with: made once, kept beside the data, readable by its owner only."""
+    with suppress(FileNotFoundError):
+        return path.read_bytes()
+    fresh = path.with_suffix(f".{secrets.token_hex(4)}")
+    handle = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(secrets.token_bytes(32))
+        file.flush()
+        os.fsync(file.fileno())
+    with suppress(FileExistsError):
+        os.link(fresh, path)  # the first of several processes wins
+    fresh.unlink()
+    return path.read_bytes()

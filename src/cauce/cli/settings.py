@@ -1,0 +1,36 @@
+"""`cauce settings`: every setting with its value, default, unit and environment variable."""
+
+from __future__ import annotations
+
+import click
+from rich.table import Table
+
+from cauce.cli.main import json_option, output, settings_of
+from cauce.settings import TABLE
+
+
+@click.command()
+@json_option
+@click.pass_context
+def settings(context: click.Context, as_json: bool) -> None:
+    """Show every setting, its value here, and the environment variable that changes it."""
+    values = settings_of(context).as_dict()
+    rows = [
+        {
+            "name": setting.name,
+            "value": values[setting.name],
+            "default": setting.default,
+            "unit": setting.unit,
+            "variable": setting.variable,
+            "help": setting.help,
+        }
+        for setting in TABLE
+    ]
+    output(as_json, rows, _table)
+
+
+def _table(rows: list[dict[str, object]]) -> Table:
+    table = Table("setting", "value", "default", "unit", "variable", "help")
+    for row in rows:
+        table.add_row(*(str(row[column]) for column in ("name", "value", "default", "unit", "variable", "help")))
+    return table

@@ -1,0 +1,146 @@
+"""`cauce up`: the HTTP door and, beside it, one runner process that is started again when it dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import msgspec
+import uvicorn
+
+from cauce.app import Platform
+from cauce.cli.main import console, json_option, settings_of
+from cauce.errors import SettingInvalid
+from cauce.http.app import create_app
+from cauce.settings import Settings
+
+RESTART_SECONDS_MAX = 5.0
+
+
+class RunnerProcess:
+    """Keeps one `cauce runner` alive until `stop`; waits a little longer after each quick death."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._command = [sys.executable, "-m", "cauce", "--data", str(settings.folder), "runner"]
+        self._stopping = threading.Event()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._thread = threading.Thread(target=self._watch, name="runner-watch", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+        self._thread.join(timeout=30)
+
+    def _watch(self) -> None:
+        wait_seconds = 0.1
+        while not self._stopping.is_set():
+            started = time.monotonic()
+            self._process = subprocess.Popen(self._command)  # noqa: S603 - our own program
+            code = self._process.wait()
+            if self._stopping.is_set():
+                return
+            wait_seconds = 0.1 if time.monotonic() - started > 10 else min(wait_seconds * 2, RESTART_SECONDS_MAX)
+            console.print(f"[yellow]runner ended with {code}; starting again in {wait_seconds:.1f} s[/yellow]")
+            self._stopping.wait(wait_seconds)
+
+
+@contextmanager
+def listening(host: str, port: int) -> Iterator[socket.socket]:
+    """A bound socket; SettingInvalid when the address cannot be had. Port 0 takes a free one."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as fault:
+        listener.close()
+        raise SettingInvalid(
+            f"cannot listen on {host}:{port}: {fault.strerror}", hint="Choose another with --port, 0 takes a free one"
+        ) from None
+    try:
+        yield listener
+    finally:
+        listener.close()
+
+
+def url_of(listener: socket.socket) -> str:
+    """The base URL a person can open."""
+    host, port = listener.getsockname()[:2]
+    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - only shown
+    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+
+
+def server_for(platform: Platform) -> uvicorn.Server:
+    """The HTTP server over the platform's doors."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            create_app(platform),
+            http="httptools",
+            access_log=False,
+            server_header=False,
+            log_level="warning",
+            backlog=2_048,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=10,
+        )
+    )
+
+
+@click.command()
+@click.option("--host", help="Address to listen on; default 127.0.0.1.")
+@click.option("--port", type=int, help="Port to listen on; 0 takes a free one; default 8080.")
+@click.option("--runner/--no-runner", "with_runner", default=True, help="Start the runner process too (default).")
+@json_option
+@click.pass_context
+def up(context: click.Context, host: str | None, port: int | None, with_runner: bool, as_json: bool) -> None:
+    """Start Cauce: receive events over HTTP, process them, answer questions. Ctrl-C stops it."""
+    settings = settings_of(context, host=host, port=port)
+    with Platform.open(settings) as platform, listening(settings.host, settings.port) as listener:
+        url = url_of(listener)
+        server = server_for(platform)
+        runner = RunnerProcess(settings)
+        if with_runner:
+            runner.start()
+        started = {"url": url, "data": str(settings.folder), "pid": os.getpid()}
+        # One line, so that a program that starts Cauce reads it without waiting for an end that does not come.
+        click.echo(msgspec.json.encode(started) if as_json else _welcome(started))
+        sys.stdout.flush()
+        try:
+            server.run(sockets=[listener])
+        finally:
+            if with_runner:
+                runner.stop()
+
+
+def _welcome(started: dict[str, object]) -> str:
+    return (
+        f"Cauce listens on {started['url']}  (data in {Path(str(started['data'])).resolve()})\n"
+        f"  send events   {started['url']}/v1/batch   keys: cauce sources add NAME --channel web\n"
+        f"  look          {started['url']}/           or: cauce status"
+    )
+
+
+@click.command(hidden=True)
+@click.pass_context
+def runner(context: click.Context) -> None:
+    """Process the log until stopped (started by `cauce up`)."""
+    stopping = threading.Event()
+    parent = os.getppid()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    with Platform.open(settings_of(context)) as platform:
+        # An orphan stops by itself, so that a killed `up` leaves nobody behind who holds the state.
+        platform.run(lambda: stopping.is_set() or os.getppid() != parent)

@@ -1,0 +1,6 @@
+"""Outside systems: one file each, found by the registry (`NAME` and a role).
+
+A channel has `decode(record, source) -> list[Received]`: pure, one item for every item that the body holds, and never
+an exception for bad data. `READS_COMPRESSED = True` says that it opens gzip and zstd bodies itself
+(`reading.open_body`); without it the intake stores bodies plain. Modules without a `NAME` are shared by several.
+"""

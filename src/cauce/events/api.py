@@ -1,0 +1,88 @@
+"""The archive for readers: stored events by position, in order, and the audit trail of decisions."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from hashlib import blake2b
+
+import zstandard
+
+from cauce.engines.api import Reader, Row
+from cauce.events import store
+from cauce.events.rules import OpenedBlock, StoredEvent, stored_of
+from cauce.model import Event
+
+__all__ = ["Archive", "StoredEvent"]
+
+LAST_POSITION = 2**63 - 1
+
+
+class Archive:
+    """Every stored event, up to the reader's last commit. One thread at a time."""
+
+    def __init__(self, reader: Reader, *, cache_blocks: int = 256) -> None:
+        self._reader = reader
+        self._cache_blocks = cache_blocks
+        self._cache: OrderedDict[tuple[int, int, int], OpenedBlock] = OrderedDict()
+        self._decompressor = zstandard.ZstdDecompressor()
+
+    def bodies(self, positions: Iterable[int]) -> dict[int, StoredEvent]:
+        """Stored events by position, in order of position; what was erased or never stored is left out."""
+        found: dict[int, StoredEvent] = {}
+        opened: OpenedBlock | None = None
+        last = -1
+        for position in sorted(set(positions)):
+            if opened is None or position > last:
+                row = store.block_before(self._reader, position)
+                if row is None or position > row[1]:
+                    continue
+                opened, last = self._open(row), row[1]
+            stored = opened.get(position)
+            if stored is not None:
+                found[position] = stored
+        return found
+
+    def scan(self, after: int = 0, until: int | None = None, batch: int = 1_000) -> Iterator[list[StoredEvent]]:
+        """Stored events with `after` < position <= `until`, in order, in lists of at most `batch`; decisions too."""
+        for rows in store.rows(self._reader, after, LAST_POSITION if until is None else until, batch):
+            yield [stored_of(row) for row in rows]
+
+    def audit(self, *, after: int = 0, limit: int = 100, name: str = "", descending: bool = True) -> list[Event]:
+        """Decisions with position > `after`, newest first unless `descending` is false, of one name when given."""
+        named = " and name = ?" if name else ""
+        rows = self._reader.select(
+            f"select position from event_decision where position > ?{named} "
+            f"order by position {'desc' if descending else 'asc'} limit {int(limit)}",
+            (after, name) if name else (after,),
+        )
+        found = self.bodies(position for (position,) in rows)
+        return [found[position].event for (position,) in rows if position in found]
+
+    def count(self) -> int:
+        """How many events are stored, decisions among them."""
+        return int(self._reader.select("select coalesce(sum(count), 0) from event_block")[0][0])
+
+    def canonical(self) -> Iterator[bytes]:
+        """The encoded stored events in order: the same for the same events, wherever batches and blocks were cut."""
+        for row in store.blocks(self._reader, 0, LAST_POSITION):
+            yield from OpenedBlock(row[3], self._decompressor).items()
+
+    def digest(self) -> str:
+        """Fingerprint of `canonical`, for comparing two installations."""
+        total = blake2b(digest_size=16)
+        for item in self.canonical():
+            total.update(len(item).to_bytes(4, "little"))
+            total.update(item)
+        return total.hexdigest()
+
+    def _open(self, row: Row) -> OpenedBlock:
+        key = (row[0], row[1], row[2])  # erasure and growth change the count, so an old body is never given out
+        opened = self._cache.get(key)
+        if opened is None:
+            opened = self._cache[key] = OpenedBlock(row[3], self._decompressor)
+            if len(self._cache) > self._cache_blocks:
+                self._cache.popitem(last=False)
+        else:
+            self._cache.move_to_end(key)
+        return opened

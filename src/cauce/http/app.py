@@ -1,0 +1,73 @@
+"""The ASGI application: the intake first, everything else through Starlette."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from cauce.errors import CauceError, NotFound
+from cauce.events.intake import GroupCommit
+from cauce.http import health, metrics, pages, people
+from cauce.http.asgi import ASGI, Receive, Scope, Send
+from cauce.http.health import Health
+from cauce.http.intake import Intake
+from cauce.http.metrics import Metrics
+from cauce.http.people import Readers
+from cauce.http.problems import response_of
+
+
+def create_app(platform: Any) -> ASGI:
+    """The application over an open platform: `.log`, `.sources`, `.settings`, `.health()`, `.quality.counts()`.
+
+    It closes what it opens itself (the group commit) when the server shuts down, not the platform.
+    """
+    measured = Metrics()
+    commit = GroupCommit(platform.log, platform.settings.queue_bytes_max, observe=measured.committed)
+    measured.queue.set_function(lambda: commit.queue_bytes)
+    seen = Health(platform, commit)
+    readers = Readers()
+    routes: list[BaseRoute] = [
+        *health.routes(seen),
+        *metrics.routes(measured, seen),
+        *people.routes(platform, readers),
+        *pages.routes(platform, readers),
+    ]
+    intake = Intake(platform.sources, commit, platform.settings, seen, measured)
+    rest = Starlette(routes=routes, exception_handlers={CauceError: _problem, 404: _unknown})
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        kind = scope["type"]
+        if kind == "http":
+            await (intake if intake.serves(scope["path"]) else rest)(scope, receive, send)
+        elif kind == "lifespan":
+            await _live(receive, send, commit, seen)
+        else:
+            await rest(scope, receive, send)
+
+    return app
+
+
+async def _live(receive: Receive, send: Send, commit: GroupCommit, seen: Health) -> None:
+    """The server's lifespan: what is waiting at its end is written before it ends."""
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            await send({"type": "lifespan.startup.complete"})
+        elif message["type"] == "lifespan.shutdown":
+            commit.close()
+            seen.close()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+
+
+async def _problem(_request: Request, fault: Exception) -> Response:
+    assert isinstance(fault, CauceError)
+    return response_of(fault)
+
+
+async def _unknown(request: Request, _fault: Exception) -> Response:
+    return response_of(NotFound(f"there is nothing at {request.url.path}", hint="See docs/reference"))

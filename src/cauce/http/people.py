@@ -1,0 +1,220 @@
+"""`GET /v1/people/{kind:value}`: the profile, its parts, and the timeline, for any tool that asks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from cauce.errors import DefinitionInvalid, Unauthorised
+from cauce.identity.api import text_of
+from cauce.model import from_iso, to_iso
+
+if TYPE_CHECKING:
+    from cauce.app import Platform
+    from cauce.profiles.api import Profile
+
+T = TypeVar("T")
+READERS = 4
+"""Threads that read the state, each with a connection of its own."""
+
+
+class Readers:
+    """Runs questions on a few threads, so that a slow one does not hold up the intake."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
+
+    async def ask(self, question: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, question)
+
+
+def routes(platform: Platform, readers: Readers) -> list[Route]:
+    """The routes of the people API; every one wants an access key (`Authorization: Bearer …`)."""
+
+    def route(path: str, answer: Callable[[Platform, Request], dict[str, Any]]) -> Route:
+        async def endpoint(request: Request) -> Response:
+            require_access(platform, request)
+            found = await readers.ask(lambda: answer(platform, request))
+            return Response(msgspec.json.encode(found), media_type="application/json")
+
+        return Route(f"/v1/people/{{key:path}}{path}", endpoint, methods=["GET"])
+
+    return [
+        route("/traits", traits),
+        route("/identifiers", identifiers),
+        route("/timeline", timeline),
+        route("/consents", consents),
+        route("", person),
+    ]
+
+
+def require_access(platform: Platform, request: Request) -> None:
+    """Unauthorised unless the request carries an access key that may read."""
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    key = key.strip() if scheme.lower() == "bearer" else request.cookies.get("cauce_key", "")
+    if not key or platform.sources.authenticate_access(key) is None:
+        raise Unauthorised(
+            "this needs an access key", hint="Send `Authorization: Bearer KEY`; make one with `cauce keys add NAME`"
+        )
+
+
+def person_of(platform: Platform, request: Request) -> int:
+    """The person whom the path names: `kind:value` or a person id, merged-away ids too; NotFound otherwise."""
+    return platform.people.locate(request.path_params["key"]).id
+
+
+def person(platform: Platform, request: Request) -> dict[str, Any]:
+    """The whole profile, today or `?as_of=` an ISO moment."""
+    found = person_of(platform, request)
+    as_of = request.query_params.get("as_of")
+    if as_of:
+        return described(platform.profiles.profile(found, as_of=moment(as_of)))
+    return described(platform.profiles.profile(found))
+
+
+def moment(text: str) -> int:
+    """Microseconds of an ISO moment or day (its end); DefinitionInvalid otherwise."""
+    try:
+        return from_iso(text) if "T" in text or " " in text else from_iso(f"{text}T23:59:59.999999")
+    except ValueError:
+        raise DefinitionInvalid(f"expected as_of to be an ISO date or time such as 2026-11-21, got {text!r}") from None
+
+
+def described(profile: Profile) -> dict[str, Any]:
+    """A profile as plain values: ids as text, times in ISO."""
+    names = {member.id: f"{member.kind}:{member.value}" for member in profile.identifiers}
+    return {
+        "id": text_of(profile.person),
+        "identifiers": [identifier_described(member) for member in profile.identifiers],
+        "traits": golden_described(profile.traits, names),
+        "computed": profile.computed,
+        "consents": [consent_described(consent, names) for consent in profile.consents],
+        "channels": profile.channels,
+        "first_seen": iso(profile.first_seen),
+        "last_seen": iso(profile.last_seen),
+        "events": profile.events,
+        "as_of": iso(profile.as_of),
+    }
+
+
+def traits(platform: Platform, request: Request) -> dict[str, Any]:
+    found = person_of(platform, request)
+    names = {member.id: f"{member.kind}:{member.value}" for member in platform.people.members(found)}
+    return {
+        "id": text_of(found),
+        "traits": golden_described(platform.profiles.traits(found), names),
+        "computed": platform.profiles.values_of(found),
+    }
+
+
+def identifiers(platform: Platform, request: Request) -> dict[str, Any]:
+    found = person_of(platform, request)
+    return {
+        "id": text_of(found),
+        "identifiers": [identifier_described(member) for member in platform.people.members(found)],
+    }
+
+
+def timeline(platform: Platform, request: Request) -> dict[str, Any]:
+    """A page of events, newest first: `?limit=`, `?cursor=` of the page before, repeatable `?channel=`, `?event=`."""
+    found = person_of(platform, request)
+    query = request.query_params
+    limit = query.get("limit", "50")
+    if not limit.isdigit():
+        raise DefinitionInvalid(f"expected limit to be a whole number, got {limit!r}")
+    page = platform.profiles.timeline(
+        found,
+        cursor=query.get("cursor", ""),
+        limit=int(limit),
+        channels=query.getlist("channel"),
+        events=query.getlist("event"),
+    )
+    return {
+        "id": text_of(found),
+        "events": [event_described(entry.event) for entry in page.events],
+        "cursor": page.cursor,
+    }
+
+
+def consents(platform: Platform, request: Request) -> dict[str, Any]:
+    found = person_of(platform, request)
+    names = {member.id: f"{member.kind}:{member.value}" for member in platform.people.members(found)}
+    return {
+        "id": text_of(found),
+        "consents": [consent_described(consent, names) for consent in platform.profiles.consents(found)],
+    }
+
+
+def iso(microseconds: int | None) -> str | None:
+    return None if microseconds is None else to_iso(microseconds)
+
+
+def identifier_described(member: Any) -> dict[str, Any]:
+    return {
+        "kind": member.kind,
+        "value": member.value,
+        "first_occurred": iso(member.first_occurred),
+        "known_since": iso(member.known_since),
+        "shared": member.shared,
+    }
+
+
+def golden_described(golden: dict[str, Any], names: dict[int, str]) -> dict[str, Any]:
+    return {
+        name: {
+            "value": trait.value,
+            "why": trait.why,
+            "rule": trait.rule,
+            "source": trait.source,
+            "occurred": iso(trait.occurred),
+            "event": trait.event,
+            "identifier": names.get(trait.identifier, ""),
+            "others": [
+                {"value": other.value, "source": other.source, "occurred": iso(other.occurred), "times": other.times}
+                for other in trait.others
+            ],
+        }
+        for name, trait in golden.items()
+    }
+
+
+def consent_described(consent: Any, names: dict[int, str]) -> dict[str, Any]:
+    def word(said: Any) -> dict[str, Any]:
+        return {
+            "granted": said.granted,
+            "occurred": iso(said.occurred),
+            "source": said.source,
+            "said": said.said,
+            "identifier": names.get(said.identifier, ""),
+        }
+
+    return {
+        "purpose": consent.purpose,
+        "channel": consent.channel,
+        "granted": consent.granted,
+        "decided_by": word(consent.word),
+        "history": [word(said) for said in consent.history],
+    }
+
+
+def event_described(event: Any) -> dict[str, Any]:
+    return {
+        "id": event.id,
+        "type": event.type,
+        "name": event.name,
+        "channel": event.channel,
+        "source": event.source,
+        "occurred": iso(event.occurred),
+        "received": iso(event.received),
+        "identifiers": [f"{kind}:{value}" for kind, value in event.identifiers],
+        "traits": event.traits,
+        "properties": event.properties,
+        "context": event.context,
+    }

@@ -1,0 +1,463 @@
+"""People for readers: find one, see who belongs to it and why, and try other rules."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from cauce.engines.api import Reader
+from cauce.errors import DefinitionInvalid, NotFound
+from cauce.identity import bulk, store
+from cauce.identity.bulk import Difference, DryRun, Side
+from cauce.identity.devices import attribute
+from cauce.identity.evidence import SourceOf
+from cauce.identity.partition import (
+    CONTESTED,
+    SHARED,
+    SUPPORT_MAX,
+    Frame,
+    Known,
+    Link,
+    Rulings,
+    UnionFind,
+    Verdict,
+    Why,
+    judge,
+)
+from cauce.identity.rules import Rules, identifier_id, parse_identifier
+from cauce.identity.rulings import (
+    ERASED,
+    JOINED,
+    PAIR_DECISIONS,
+    REFUSED,
+    RULES_APPLIED,
+    Decision,
+    id_from_text,
+    id_of,
+    renewed,
+    settle,
+    text_of,
+)
+from cauce.model import Identifier
+
+__all__ = [
+    "Decision",
+    "Difference",
+    "DryRun",
+    "Evidence",
+    "Explanation",
+    "Hop",
+    "Member",
+    "People",
+    "Person",
+    "QueueEntry",
+    "Rules",
+    "Why",
+    "attribute",
+    "id_from_text",
+    "parse_identifier",
+    "text_of",
+]
+
+LINKS_MAX = 1_000
+STEPS_MAX = 20_000
+
+
+class Member(msgspec.Struct, frozen=True):
+    """An identifier of a person; `shared`: a household's or a device's, so it is alone."""
+
+    id: int
+    kind: str
+    value: str
+    first_occurred: int
+    known_since: int
+    shared: bool
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.value}"
+
+
+class Person(msgspec.Struct, frozen=True):
+    """A person and its identifiers, oldest first."""
+
+    id: int
+    identifiers: tuple[Member, ...]
+
+    @property
+    def text(self) -> str:
+        """The id as shown: `p_` and 13 characters."""
+        return text_of(self.id)
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """Why two identifiers may belong together: the earliest event that named both, or a steward's word.
+
+    `support` counts events up to 4. `rule` is the event's type, or *steward*.
+    `joined` says whether the two are together by it, `why` and `detail` why not.
+    """
+
+    a: str
+    b: str
+    rule: str
+    support: int
+    occurred: int
+    source: str
+    event: str
+    position: int
+    known_since: int
+    joined: bool
+    why: Why
+    detail: str
+
+    @property
+    def in_words(self) -> str:
+        """One sentence for people."""
+        if self.rule == "steward":
+            return f"{self.source} said that {self.a} and {self.b} belong together"
+        several = "or more " if self.support >= SUPPORT_MAX else ""
+        times = f"{self.support} {several}events" if self.support > 1 else "one event"
+        told = f"{times} named {self.a} and {self.b}, first {self.event} of {self.source}"
+        return told if self.joined else f"{told}; not joined: {_REASONS[self.why].format(self.detail)}"
+
+
+class Hop(msgspec.Struct, frozen=True):
+    """One step of an explanation."""
+
+    from_identifier: str
+    to_identifier: str
+    evidence: Evidence
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """`same`: one person. Then `hops` is the shortest chain of active evidence from `a` to `b`.
+
+    Otherwise it is the shortest chain of links that would connect them, if there is any; the hops that are not
+    joined say why they are two.
+    """
+
+    a: str
+    b: str
+    same: bool
+    hops: tuple[Hop, ...]
+
+
+class QueueEntry(msgspec.Struct, frozen=True):
+    """Something for a steward: *oversize* (too many identifiers hang together), *overruled* (a join that a refusal
+    forbids) or *contested* (links that rules kept from joining)."""
+
+    reason: str
+    identifiers: tuple[str, ...]
+    identifiers_total: int
+    evidence: tuple[Evidence, ...] = ()
+
+
+_REASONS = {
+    Why.JOINED: "",
+    Why.LIMIT: "more {} identifiers than the limit allows",
+    Why.UNIQUE: "two different {} values",
+    Why.REFUSAL: "a steward said that they are two people",
+    Why.SHARED: "{} is shared by several people",
+    Why.KIND: "{} joins nobody",
+    Why.OVERSIZE: "too many identifiers hang together",
+    Why.RETRACTED: "a steward retracted the link",
+}
+
+
+class People:
+    """What can be asked of identity, as the reader sees it. `rules` hold until a decision applied others."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        secret: bytes,
+        rules: Rules | None = None,
+        *,
+        source_of: SourceOf | None = None,
+        component_identifiers_max: int = 2_000,
+    ) -> None:
+        self._reader = reader
+        self._secret = secret
+        self._default_rules = rules
+        self._source_of = source_of
+        self._component_identifiers_max = component_identifiers_max
+        self._rules: Rules | None = None
+        self._version = -1
+
+    # -- finding ------------------------------------------------------------------------------------------------
+
+    @property
+    def rules(self) -> Rules:
+        """The rules in force."""
+        version = store.rules_version(self._reader)
+        if self._rules is None or version != self._version:
+            self._rules = store.rules(self._reader) or self._default_rules or Rules.default()
+            self._version = version
+        return self._rules
+
+    def find(self, kind: str, value: str, region: str = "") -> Person | None:
+        """The person that an identifier belongs to, its value as anyone writes it; None when it was never seen."""
+        normalised = self.rules.normalise(Identifier(kind, value), region)
+        return None if normalised is None else self.person(identifier_id(kind, normalised, self._secret))
+
+    def person(self, person_id: int) -> Person | None:
+        """The living person of an id: its own, one that was merged into it, or that of any of its identifiers."""
+        group = self._group(person_id)
+        return Person(group[0].person, tuple(map(_member, group))) if group else None
+
+    def locate(self, text: str) -> Person:
+        """The person that `kind:value` or a person id names; NotFound when there is none."""
+        number = self._id(text)
+        found = None if number is None else self.person(number)
+        if found is None:
+            raise NotFound(f"nobody is known by {text!r}")
+        return found
+
+    def members(self, person_id: int) -> tuple[Member, ...]:
+        """The identifiers of a person, oldest first; of the living one when the id was merged away; () when unknown."""
+        return tuple(_member(known) for known in self._group(person_id))
+
+    def counts(self) -> dict[str, int]:
+        """How many identifiers, people and links there are."""
+        return dict(zip(("identifiers", "people", "links"), store.counts(self._reader), strict=True))
+
+    def clusters(self, limit: int = 20) -> list[tuple[int, int]]:
+        """(person id, identifiers) of the people with most identifiers."""
+        return store.largest_people(self._reader, limit)
+
+    def shared(self, limit: int = 100) -> list[Member]:
+        """Identifiers of households and devices, earliest first."""
+        return [_member(known) for known in store.with_flag(self._reader, SHARED, limit)]
+
+    # -- explaining ---------------------------------------------------------------------------------------------
+
+    def links(self, person_id: int, limit: int = LINKS_MAX) -> list[Evidence]:
+        """The links of a person's identifiers, joined or not and why; strongest first, at most `limit`."""
+        group = self._group(person_id)
+        if not group:
+            return []
+        nodes, links, frame = self._around(group)
+        own = {known.id for known in group}
+        verdicts = judge(nodes, links, frame)
+        found = [link for link in links if link.low in own or link.high in own]
+        found.sort(key=lambda link: (verdicts[link.low, link.high].why != Why.JOINED, -link.support, link.occurred))
+        return [_evidence(link, nodes, verdicts[link.low, link.high]) for link in found[:limit]]
+
+    def explain(self, a: str | int, b: str | int) -> Explanation:
+        """Why two identifiers (`kind:value`, a person id or an id) are one person, or what keeps them apart.
+
+        NotFound when one of them was never seen.
+        """
+        one, other = self._known(a), self._known(b)
+        same = one.person == other.person
+        nodes, links, frame = self._around([*self._group(one.id), *self._group(other.id)])
+        verdicts = judge(nodes, links, frame)
+        edges: dict[int, list[tuple[int, Evidence]]] = {}
+        for link in links:
+            verdict = verdicts[link.low, link.high]
+            if verdict.why is Why.JOINED or (not same and verdict.why is not Why.RETRACTED):
+                _connect(edges, link.low, link.high, _evidence(link, nodes, verdict))
+        for decision in self.decisions():
+            if _holds(decision, frame.rulings):
+                _connect(edges, decision.low, decision.high, _word(decision, nodes))
+        hops = _shortest(edges, one.id, other.id)
+        names = {id: f"{known.kind}:{known.value}" for id, known in nodes.items()}
+        return Explanation(str(_member(one)), str(_member(other)), same, _named(hops, one.id, names))
+
+    # -- stewards -----------------------------------------------------------------------------------------------
+
+    def decisions(self) -> list[Decision]:
+        """Stewards' words about pairs that hold, in the order in which they were said."""
+        found = [decision for decision in store.decisions(self._reader).values() if decision.active]
+        return sorted(found, key=lambda decision: decision.position)
+
+    def refusals(self) -> list[Decision]:
+        """Pairs that stewards said are two people."""
+        return [decision for decision in self.decisions() if decision.what == REFUSED]
+
+    def queue(self, limit: int = 50) -> list[QueueEntry]:
+        """What stewards should look at, largest trouble first."""
+        entries = self._oversize() + self._overruled()
+        return (entries + self._contested(limit))[:limit]
+
+    def validate(self, name: str, properties: Mapping[str, Any]) -> None:
+        """DefinitionInvalid when an identity decision of this name and properties would do nothing."""
+        if name == RULES_APPLIED:
+            Rules.from_dict(properties.get("rules"))
+        elif name in PAIR_DECISIONS:
+            ids = [id_of(properties.get(side), self.rules, self._secret) for side in ("a", "b")]
+            for side, found in zip(("a", "b"), ids, strict=True):
+                if found is None:
+                    raise DefinitionInvalid(
+                        f"expected {side} to name a usable identifier, got {properties.get(side)!r}",
+                        hint="Write kind:value or a person id such as p_0000000000000",
+                    )
+            if ids[0] == ids[1]:
+                raise DefinitionInvalid(f"expected two identifiers, got {properties.get('a')!r} twice")
+        elif name == ERASED:
+            named = properties.get("identifiers")
+            if not isinstance(named, list | tuple) or not named:
+                raise DefinitionInvalid(f"expected identifiers to be a list that is not empty, got {named!r}")
+
+    def dry_run(self, new_rules: Rules, batches: Iterable[Iterable[Any]], *, worst: int = 20) -> DryRun:
+        """What `new_rules` would do to the people of all stored events (`Archive.scan()`); changes nothing."""
+        rules = self.rules
+        decisions = list(store.decisions(self._reader).values())
+        then = [found for decision in decisions if (found := renewed(decision, new_rules, self._secret))]
+        return bulk.dry_run(
+            batches,
+            Side(rules, decisions),
+            Side(new_rules, then),
+            self._secret,
+            source_of=self._source_of,
+            erasures=store.erasures(self._reader),
+            component_identifiers_max=self._component_identifiers_max,
+            worst=worst,
+        )
+
+    # -- inner --------------------------------------------------------------------------------------------------
+
+    def _id(self, named: str | int) -> int | None:
+        return id_of(named, self.rules, self._secret)
+
+    def _known(self, named: str | int) -> Known:
+        number = self._id(named)
+        found = store.identifiers(self._reader, [number]) if number is not None else []
+        if not found:
+            raise NotFound(f"no identifier {named!r} was ever seen")
+        return found[0]
+
+    def _group(self, id: int) -> list[Known]:
+        found = store.identifiers(self._reader, [id])
+        if not found:
+            return []
+        members = store.members(self._reader, found[0].component, found[0].person)
+        return sorted(members, key=lambda known: (known.first_occurred, known.id))
+
+    def _around(self, group: Sequence[Known]) -> tuple[dict[int, Known], list[Link], Frame]:
+        """Everybody in the components of a group and next to them, and their links."""
+        nodes = {known.id: known for known in group}
+        components = {known.component for known in group} - {0}
+        nodes.update((known.id, known) for known in store.components(self._reader, components))
+        links = store.links_of(self._reader, nodes)
+        ends = {id for link in links for id in (link.low, link.high)}
+        nodes.update((known.id, known) for known in store.identifiers(self._reader, ends - nodes.keys()))
+        return nodes, links, self._frame()
+
+    def _frame(self) -> Frame:
+        rulings = settle(store.decisions(self._reader).values())
+        return Frame(self.rules, rulings, self._component_identifiers_max)
+
+    def _oversize(self) -> list[QueueEntry]:
+        nodes = {known.id: known for known in store.components(self._reader, [0])}
+        sets = UnionFind()
+        for link in store.links_of(self._reader, nodes):
+            if link.low in nodes and link.high in nodes:
+                sets.union(link.low, link.high)
+        groups: dict[int, list[Known]] = {}
+        for known in nodes.values():
+            groups.setdefault(sets.root(known.id), []).append(known)
+        ordered = sorted(groups.items(), key=lambda entry: (-len(entry[1]), entry[0]))
+        return [
+            QueueEntry("oversize", tuple(str(_member(known)) for known in group[: bulk.IDENTIFIERS_SHOWN]), len(group))
+            for _, group in ordered
+        ]
+
+    def _overruled(self) -> list[QueueEntry]:
+        decisions = self.decisions()
+        overruled = settle(decisions).overruled
+        return [
+            QueueEntry("overruled", (decision.a, decision.b), 2)
+            for decision in decisions
+            if decision.what == JOINED and (decision.low, decision.high) in overruled
+        ]
+
+    def _contested(self, limit: int) -> list[QueueEntry]:
+        flagged = store.with_flag(self._reader, CONTESTED, 10 * limit)
+        entries = []
+        for component in dict.fromkeys(known.component for known in flagged if known.component):
+            members = store.components(self._reader, [component])
+            nodes, links, frame = self._around(members)
+            verdicts = judge(nodes, links, frame)
+            kept = [
+                _evidence(link, nodes, verdicts[link.low, link.high])
+                for link in links
+                if verdicts[link.low, link.high].why in (Why.LIMIT, Why.UNIQUE)
+            ]
+            if kept:
+                names = tuple(str(_member(known)) for known in members[: bulk.IDENTIFIERS_SHOWN])
+                entries.append(QueueEntry("contested", names, len(members), tuple(kept[: bulk.IDENTIFIERS_SHOWN])))
+            if len(entries) == limit:
+                break
+        return sorted(entries, key=lambda entry: -len(entry.evidence))
+
+
+def _member(known: Known) -> Member:
+    return Member(
+        known.id, known.kind, known.value, known.first_occurred, known.known_since, bool(known.flags & SHARED)
+    )
+
+
+def _name(id: int, nodes: Mapping[int, Known]) -> str:
+    return f"{nodes[id].kind}:{nodes[id].value}" if id in nodes else text_of(id)
+
+
+def _evidence(link: Link, nodes: Mapping[int, Known], verdict: Verdict) -> Evidence:
+    return Evidence(
+        _name(link.low, nodes), _name(link.high, nodes), link.rule, link.support, link.occurred, link.source,
+        link.event, link.position, link.known_since, verdict.why is Why.JOINED, verdict.why, verdict.detail,
+    )  # fmt: skip
+
+
+def _word(decision: Decision, nodes: Mapping[int, Known]) -> Evidence:
+    return Evidence(
+        _name(decision.low, nodes) if decision.low in nodes else decision.a,
+        _name(decision.high, nodes) if decision.high in nodes else decision.b,
+        "steward", 1, decision.occurred, decision.author or "a steward", decision.why, decision.position,
+        decision.occurred, True, Why.JOINED, decision.why,
+    )  # fmt: skip
+
+
+def _holds(decision: Decision, rulings: Rulings) -> bool:
+    """Whether a join is in force: neither replaced by a later refusal nor forbidden by one."""
+    head = rulings.together.get(decision.low)
+    return decision.what == JOINED and head is not None and head == rulings.together.get(decision.high)
+
+
+def _connect(edges: dict[int, list[tuple[int, Evidence]]], a: int, b: int, evidence: Evidence) -> None:
+    edges.setdefault(a, []).append((b, evidence))
+    edges.setdefault(b, []).append((a, evidence))
+
+
+def _shortest(edges: Mapping[int, Sequence[tuple[int, Evidence]]], start: int, end: int) -> list[tuple[int, Evidence]]:
+    """Breadth first: (identifier reached, evidence) from `start` to `end`; strongest evidence first among equals."""
+    came: dict[int, tuple[int, Evidence]] = {}
+    waiting = deque([start])
+    seen = {start}
+    while waiting and end not in seen and len(seen) < STEPS_MAX:
+        here = waiting.popleft()
+        for there, evidence in sorted(
+            edges.get(here, ()), key=lambda edge: (not edge[1].joined, -edge[1].support, edge[0])
+        ):
+            if there not in seen:
+                seen.add(there)
+                came[there] = (here, evidence)
+                waiting.append(there)
+    path: list[tuple[int, Evidence]] = []
+    here = end
+    while here in came:
+        before, evidence = came[here]
+        path.append((here, evidence))
+        here = before
+    return path[::-1]
+
+
+def _named(path: Sequence[tuple[int, Evidence]], start: int, names: Mapping[int, str]) -> tuple[Hop, ...]:
+    hops = []
+    here = start
+    for there, evidence in path:
+        hops.append(Hop(names.get(here, text_of(here)), names.get(there, text_of(there)), evidence))
+        here = there
+    return tuple(hops)

@@ -1,0 +1,316 @@
+"""Profiles for doors and for what is downstream: a person as the sum of its identifiers' strands."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from cauce.engines.api import Reader
+from cauce.errors import DefinitionInvalid, NotFound
+from cauce.identity.api import Member
+from cauce.model import Event
+from cauce.profiles import store, strand
+from cauce.profiles.computed import Traits
+from cauce.profiles.consent import Consent, consents_of
+from cauce.profiles.definitions import Definition, SurvivorshipRules
+from cauce.profiles.golden import GoldenTrait, golden_traits
+from cauce.profiles.past import Grounds, Known, Memory, Neighbours, Past
+
+PAGE_EVENTS_MAX = 1_000
+FILTERED_ROWS = 500
+"""Timeline rows that are looked through at once when a page is filtered."""
+FILTERED_ROWS_MAX = 20_000
+"""Rows that one filtered page looks through; then it ends early, with a cursor to go on."""
+
+
+class People(Neighbours, Protocol):
+    """What profiles ask identity."""
+
+    def members(self, person_id: int) -> Sequence[Member]: ...
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything known of a person at one moment. Times are microseconds UTC, None when nothing ever happened."""
+
+    person: int
+    identifiers: tuple[Member, ...]
+    traits: dict[str, GoldenTrait]
+    computed: dict[str, Any]
+    consents: tuple[Consent, ...]
+    channels: dict[str, int]
+    first_seen: int | None
+    last_seen: int | None
+    events: int
+    as_of: int
+
+
+class TimelineEvent(msgspec.Struct, frozen=True):
+    """One event of a person, and the identifier through which it is theirs."""
+
+    identifier: int
+    event: Event
+
+
+class TimelinePage(msgspec.Struct, frozen=True):
+    """Events newest first; `cursor` continues the page, empty at the end."""
+
+    events: tuple[TimelineEvent, ...]
+    cursor: str = ""
+
+
+def clock() -> int:
+    """Now, in microseconds."""
+    return time.time_ns() // 1_000
+
+
+class Profiles:
+    """Reads profiles. Members come from identity, bodies from the archive; one thread at a time.
+
+    `grounds` are what identity was made with: needed for profiles of past moments.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        people: People,
+        archive: Memory,
+        *,
+        grounds: Grounds = Grounds(),  # noqa: B008  (frozen)
+        now: Callable[[], int] = clock,
+    ) -> None:
+        self._reader = reader
+        self._people = people
+        self._archive = archive
+        self._grounds = grounds
+        self._now = now
+
+    def profile(self, person: int, *, as_of: int | None = None, now: int | None = None) -> Profile:
+        """The profile of a person: as it is, or `as_of` a past moment (microseconds), from what was known then.
+
+        Definitions are today's in both cases; windows end at `now`, or at the past moment.
+        Raises NotFound when there is (or was) no such person, TooLarge when the past of very many events is asked.
+        """
+        if as_of is not None:
+            return self._past(person, as_of)
+        now = self._now() if now is None else now
+        with self._reader.snapshot():
+            members = self._members(person)
+            known = self._known([member.id for member in members])
+            traits, rules = Traits(self._definitions().items()), store.survivorship(self._reader)
+        return summed(person, tuple(members), known, Scale(traits, rules, now))
+
+    def _past(self, person: int, moment: int) -> Profile:
+        with self._reader.snapshot():
+            traits, rules = Traits(self._definitions().items()), store.survivorship(self._reader)
+            past = Past(self._reader, self._people, self._archive, self._grounds, moment)
+            was, members, known = past.known(person, traits)
+        return summed(was, members, known, Scale(traits, rules, moment))
+
+    def traits(self, person: int) -> dict[str, GoldenTrait]:
+        """The golden record: per trait the surviving value, why it won and what lost."""
+        with self._reader.snapshot():
+            ids = [member.id for member in self._members(person)]
+            ledgers = store.strands(self._reader, store.LEDGERS, ids)
+            words = store.strands(self._reader, store.WORDS, ids)
+            rules = store.survivorship(self._reader)
+        return golden_traits(_registers(ledgers), sorted(words.items()), rules)
+
+    def consents(self, person: int) -> tuple[Consent, ...]:
+        """Consents per purpose and channel, with who said what when."""
+        with self._reader.snapshot():
+            ids = [member.id for member in self._members(person)]
+            ledgers = store.strands(self._reader, store.LEDGERS, ids)
+        return consents_of((identifier, ledger[1]) for identifier, ledger in sorted(ledgers.items()))
+
+    def values_of(self, person: int, names: Iterable[str] = (), *, now: int | None = None) -> dict[str, Any]:
+        """Computed traits of a person by name; all of them unless `names` says which. Unknown names: NotFound."""
+        wanted = tuple(names)
+        now = self._now() if now is None else now
+        with self._reader.snapshot():
+            ids = [member.id for member in self._members(person)]
+            definitions = self._definitions()
+            pulses = store.strands(self._reader, store.PULSES, ids)
+        known = {each.name for each in definitions.values()}
+        for name in wanted:
+            if name not in known:
+                raise NotFound(f"no computed trait is named {name!r}", hint=f"Known: {', '.join(sorted(known))}")
+        traits = Traits((slot, each) for slot, each in definitions.items() if not wanted or each.name in wanted)
+        return values_in(added_up(pulses.values(), traits), traits, now)
+
+    def definitions(self) -> tuple[Definition, ...]:
+        """The computed traits that are in force, by name."""
+        return tuple(sorted(self._definitions().values(), key=lambda each: each.name))
+
+    def survivorship(self) -> SurvivorshipRules:
+        """The survivorship rules that are in force."""
+        return store.survivorship(self._reader)
+
+    def live_values(self, person_of: Mapping[int, int], now: int) -> Iterator[tuple[int, dict[str, Any]]]:
+        """(person, computed traits) of everybody in `person_of` (identifier → person); for comparing with `bulk`.
+
+        Keeps one sum per person in memory.
+        """
+        traits = Traits(self._definitions().items())
+        sums: dict[int, strand.Pulse | None] = dict.fromkeys(person_of.values())
+        for pulses in store.all_strands(self._reader, store.PULSES):
+            for subject, pulse in pulses:
+                person = person_of.get(subject)
+                if person is not None:
+                    sums[person] = strand.merge_pulses(sums[person], pulse, traits)
+        for person, total in sums.items():
+            yield person, values_in(total, traits, now)
+
+    def timeline(
+        self,
+        person: int,
+        *,
+        cursor: str = "",
+        limit: int = 50,
+        channels: Iterable[str] = (),
+        events: Iterable[str] = (),
+    ) -> TimelinePage:
+        """Events of all channels, newest first, optionally of some channels or event names only.
+
+        A page that had to look through very many others ends early; its cursor goes on. DefinitionInvalid when the
+        cursor or the limit is none.
+        """
+        if not 1 <= limit <= PAGE_EVENTS_MAX:
+            raise DefinitionInvalid(f"expected limit to be 1–{PAGE_EVENTS_MAX} events, got {limit}")
+        place = _read_cursor(cursor)
+        wanted = Wanted(frozenset(channels), frozenset(events))
+        with self._reader.snapshot():
+            ids = [member.id for member in self._members(person)]
+            return self._page(ids, place, limit, wanted)
+
+    def _page(self, ids: Sequence[int], place: tuple[int, ...], limit: int, wanted: Wanted) -> TimelinePage:
+        found: list[TimelineEvent] = []
+        looked_through = 0
+        while looked_through < FILTERED_ROWS_MAX:
+            size = limit - len(found) + 1 if wanted.everything else FILTERED_ROWS
+            rows = self._rows(ids, place, size)
+            candidates = [row for row in rows if wanted.label_fits(row[3])]
+            bodies = self._archive.bodies(row[1] for row in candidates)
+            for _, position, subject, _ in candidates:
+                stored = bodies.get(position)
+                if stored is None or not wanted.fits(stored.event):
+                    continue
+                if len(found) == limit:
+                    last = found[-1].event
+                    return TimelinePage(tuple(found), _write_cursor((last.occurred, last.position)))
+                found.append(TimelineEvent(subject, stored.event))
+            if len(rows) < size:
+                return TimelinePage(tuple(found))
+            looked_through += len(rows)
+            place = rows[-1][:2]
+        return TimelinePage(tuple(found), _write_cursor(place))
+
+    def _rows(self, ids: Sequence[int], before: tuple[int, ...], size: int) -> list[tuple[int, int, int, int]]:
+        """The newest (occurred, position, subject, label) of all identifiers before a moment, newest first."""
+        rows: list[tuple[int, int, int, int]] = []
+        for id in ids:
+            scanned = self._reader.scan(store.TIMELINE, id, before=before, descending=True, limit=size)
+            rows += [(occurred, position, subject, label) for subject, occurred, position, label in scanned]
+        rows.sort(reverse=True)
+        return rows[:size]
+
+    def _members(self, person: int) -> Sequence[Member]:
+        members = self._people.members(person)
+        if not members:
+            raise NotFound(f"there is no person {person}")
+        return members
+
+    def _definitions(self) -> dict[int, Definition]:
+        return store.definitions(self._reader)
+
+    def _known(self, ids: Sequence[int]) -> Known:
+        return Known(*(store.strands(self._reader, table, ids) for table in (store.PULSES, store.LEDGERS, store.WORDS)))
+
+
+class Scale(msgspec.Struct, frozen=True):
+    """What strands are read with: compiled traits, survivorship rules, and the moment."""
+
+    traits: Traits
+    rules: SurvivorshipRules
+    now: int
+
+
+def summed(person: int, members: tuple[Member, ...], known: Known, scale: Scale) -> Profile:
+    """The profile of somebody from the strands of their identifiers."""
+    pulse = added_up(known.pulses.values(), scale.traits)
+    first, last, events, channels = pulse[:4] if pulse is not None else (None, None, 0, {})
+    return Profile(
+        person=person,
+        identifiers=members,
+        traits=golden_traits(_registers(known.ledgers), sorted(known.words.items()), scale.rules),
+        computed=values_in(pulse, scale.traits, scale.now),
+        consents=consents_of((identifier, ledger[1]) for identifier, ledger in sorted(known.ledgers.items())),
+        channels=channels,
+        first_seen=first,
+        last_seen=last,
+        events=events,
+        as_of=scale.now,
+    )
+
+
+def added_up(pulses: Iterable[strand.Pulse], traits: Traits) -> strand.Pulse | None:
+    """The sum of pulses; None of none."""
+    total: strand.Pulse | None = None
+    for pulse in pulses:
+        total = strand.merge_pulses(total, pulse, traits)
+    return total
+
+
+def values_in(pulse: strand.Pulse | None, traits: Traits, now: int) -> dict[str, Any]:
+    """Values of computed traits by name, sorted."""
+    values = {
+        trait.definition.name: trait.finish(None if pulse is None else strand.partial_of(pulse, trait.slot), now)
+        for trait in traits
+    }
+    return dict(sorted(values.items()))
+
+
+def _registers(ledgers: Mapping[int, strand.Ledger]) -> list[tuple[int, Any]]:
+    return [(identifier, ledger[0]) for identifier, ledger in sorted(ledgers.items())]
+
+
+class Wanted:
+    """Which events a page shows; no channels and no names means all."""
+
+    __slots__ = ("_channel_labels", "_channels", "_name_labels", "_names", "everything")
+
+    def __init__(self, channels: frozenset[str], names: frozenset[str]) -> None:
+        self._channels, self._names = channels, names
+        self._channel_labels = {store.short(channel) for channel in channels}
+        self._name_labels = {store.short(name) for name in names}
+        self.everything = not channels and not names
+
+    def label_fits(self, label: int) -> bool:
+        """Whether an event with that label may be wanted."""
+        return (not self._channels or label >> store.SHORT_BITS in self._channel_labels) and (
+            not self._names or label & store.SHORT_MASK in self._name_labels
+        )
+
+    def fits(self, event: Event) -> bool:
+        """Whether that event is wanted."""
+        return (not self._channels or event.channel in self._channels) and (
+            not self._names or event.name in self._names
+        )
+
+
+def _write_cursor(place: tuple[int, ...]) -> str:
+    return base64.urlsafe_b64encode(",".join(map(str, place)).encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> tuple[int, ...]:
+    if not cursor:
+        return ()
+    try:
+        occurred, position = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().split(",")
+        return int(occurred), int(position)
+    except (binascii.Error, ValueError):
+        raise DefinitionInvalid(f"expected a cursor as a page gave it, got {cursor!r}") from None

@@ -1,0 +1,205 @@
+"""Tables of quality and the queries on them. Private to this package."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from cauce.engines.api import Reader, Row, Table, Tables
+from cauce.model import Reason
+
+COUNT = Table(
+    "quality_count",
+    (("source", "text"), ("hour", "integer"), ("fate", "text"), ("count", "integer")),
+    ("source", "hour", "fate"),
+)
+"""Items by source, hour of receipt (hours since 1970) and fate; the fate *received* is counted on its own at entry."""
+
+NAME = Table(
+    "quality_name",
+    (("channel", "text"), ("name", "text"), ("day", "integer"), ("count", "integer")),
+    ("channel", "name", "day"),
+)
+"""Stored events by channel, name (the type, where there is none) and day of receipt (days since 1970)."""
+
+BREACH = Table(
+    "quality_breach",
+    (
+        ("source", "text"),
+        ("contract", "text"),
+        ("code", "text"),
+        ("path", "text"),
+        ("day", "integer"),
+        ("count", "integer"),
+        ("expected", "text"),
+        ("example", "integer"),
+    ),
+    ("source", "contract", "code", "path", "day"),
+)
+"""Reasons of events that were stored although they break their contract; `example` is the position of the last one."""
+
+QUARANTINE = Table(
+    "quarantine",
+    (
+        ("position", "integer"),
+        ("source", "text"),
+        ("channel", "text"),
+        ("event_id", "text"),
+        ("name", "text"),
+        ("received", "integer"),
+        ("occurred", "integer"),
+        ("reasons", "text"),
+        ("form", "text"),
+        ("raw", "text"),
+        ("state", "text"),
+        ("decided", "integer"),
+        ("decided_by", "text"),
+        ("why", "text"),
+    ),
+    ("position",),
+    indexes=(("state", "source"),),
+)
+
+CONTRACT = Table(
+    "quality_contract",
+    (
+        ("key", "text"),
+        ("state", "text"),
+        ("definition", "text"),
+        ("version", "integer"),
+        ("decided", "integer"),
+        ("decided_by", "text"),
+    ),
+    ("key",),
+)
+"""What decisions did to contracts; starter contracts that nobody touched have no row."""
+
+SEEN = Table("quality_seen", (("id", "integer"), ("keys", "blob")), ("id",))
+
+TABLES = (COUNT, NAME, BREACH, QUARANTINE, CONTRACT, SEEN)
+
+RECEIVED = "received"
+_CACHE_MAX = 20_000
+_ENTRY_COLUMNS = ", ".join(QUARANTINE.names)
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A quarantined item. `state` is *open*, *replayed*, *dropped* or *erased*; times are microseconds UTC.
+
+    `raw` is the item as sent (or as last patched); `form` says how: *json*, *text*, or *base64*.
+    `decided`, `decided_by` and `why` tell the last decision about it.
+    """
+
+    position: int
+    source: str
+    channel: str
+    event_id: str
+    name: str
+    received: int
+    occurred: int
+    reasons: tuple[Reason, ...]
+    form: str
+    raw: str
+    state: str = "open"
+    decided: int = 0
+    decided_by: str = ""
+    why: str = ""
+
+    def document(self) -> Any:
+        """The raw item as JSON value; text and base64 stay text."""
+        return msgspec.json.decode(self.raw) if self.form == "json" else self.raw
+
+
+_reasons = msgspec.json.Decoder(tuple[Reason, ...])
+
+
+def reasons_of(text: str) -> tuple[Reason, ...]:
+    return _reasons.decode(text)
+
+
+def entry_of(row: Row) -> Entry:
+    values = list(row)
+    values[7] = _reasons.decode(values[7])
+    return Entry(*values)
+
+
+def row_of(entry: Entry) -> Row:
+    values = list(msgspec.structs.astuple(entry))
+    values[7] = msgspec.json.encode(entry.reasons).decode()
+    return tuple(values)
+
+
+def entries_at(reader: Reader, positions: Iterable[int]) -> list[Entry]:
+    """The entries at these positions, as far as there are any."""
+    rows = reader.select_keys(f"select {_ENTRY_COLUMNS} from quarantine where position in {{keys}}", positions)
+    return [entry_of(row) for row in rows]
+
+
+def all_entries(reader: Reader) -> Iterator[Entry]:
+    """Every entry, whatever its state, by position."""
+    for rows in reader.scan_all(QUARANTINE, batch=1_000):
+        yield from map(entry_of, rows)
+
+
+def entries_where(reader: Reader, conditions: str, parameters: list[Any], limit: int) -> list[Entry]:
+    """Entries that meet `conditions` (SQL over the columns of the table), by position."""
+    sql = f"select {_ENTRY_COLUMNS} from quarantine where {conditions} order by position limit ?"
+    return [entry_of(row) for row in reader.select(sql, [*parameters, limit])]
+
+
+def seen_blocks(reader: Reader) -> Iterator[bytes]:
+    """Blocks of seen keys, in order of arrival."""
+    for rows in reader.scan_all(SEEN, batch=256):
+        yield from (row[1] for row in rows)
+
+
+class Tally:
+    """Counters of one table whose last column is `count`: changes are gathered, and added when flushed."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self.changes: Counter[tuple[Any, ...]] = Counter()
+        self._known: dict[tuple[Any, ...], int] = {}
+        self._written: dict[tuple[Any, ...], int] = {}
+        where = " and ".join(f"{name} = ?" for name in table.key)
+        self._query = f"select count from {table.name} where {where}"
+
+    def flush(self, tables: Tables) -> None:
+        # A change of zero is written too: which rows there are must not depend on where batches are cut.
+        self._written = {key: self._current(tables, key) + change for key, change in sorted(self.changes.items())}
+        tables.upsert(self.table, [(*key, count) for key, count in self._written.items()])
+
+    def _current(self, tables: Tables, key: tuple[Any, ...]) -> int:
+        known = self._known.get(key)
+        if known is not None:
+            return known
+        rows = tables.select(self._query, key)
+        return int(rows[0][0]) if rows else 0
+
+    def committed(self) -> None:
+        if len(self._known) > _CACHE_MAX:
+            self._known.clear()
+        self._known.update(self._written)
+        self.rolled_back()
+
+    def rolled_back(self) -> None:
+        self.changes.clear()
+        self._written = {}
+
+
+def add_breaches(tables: Tables, found: Callable[[], Iterable[tuple[tuple[Any, ...], str, int]]]) -> None:
+    """Adds (key, expected, position) of observed reasons to their counters; equal keys count together."""
+    counts: dict[tuple[Any, ...], tuple[int, str, int]] = {}
+    for key, expected, position in found():
+        count, _, example = counts.get(key, (0, "", 0))
+        counts[key] = (count + 1, expected, max(example, position))
+    query = f"select count, example from {BREACH.name} where " + " and ".join(f"{name} = ?" for name in BREACH.key)
+    rows: list[Row] = []
+    for key, (count, expected, example) in sorted(counts.items()):
+        before = tables.select(query, key)
+        total, last = (int(before[0][0]), int(before[0][1])) if before else (0, 0)
+        rows.append((*key, total + count, expected, max(last, example)))
+    tables.upsert(BREACH, rows)

@@ -1,0 +1,177 @@
+"""A seeded simulation of the whole river: random traffic of a few people who share devices, decisions in between,
+batches cut anywhere, faults anywhere. It runs the real stages on any engines.
+
+    river = River(seed_or_records)
+    river.drain(batch_records=3)
+    river.contents()      # everything the state says, independent of how it is stored
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from cauce.app import Views, assemble
+from cauce.engines.api import Log, Tables
+from cauce.engines.memory import Broken, Faults, MemoryLog, MemoryTables
+from cauce.events import decisions
+from cauce.model import DAY, DECISIONS, MINUTE, SECOND, Source, to_iso
+from cauce.runner import Runner, contents
+from cauce.settings import Settings
+
+START = 1_780_000_000 * SECOND
+SECRET = b"simulation-secret-of-32-bytes!!!"
+
+SOURCES = {
+    source.name: source
+    for source in (
+        Source("web", "web"),
+        Source("app", "app"),
+        Source("pos", "pos", user_id_kind="pos_customer"),
+        Source("tablet", "store", shared_device=True),
+    )
+}
+
+Entry = tuple[str, str, int, bytes]
+
+
+def traffic(seed: int, events: int, *, people: int = 5, with_decisions: bool = True) -> list[Entry]:
+    """Log entries (source, connector, received, body) of about `events` events; the same seed gives the same."""
+    chance = random.Random(seed)  # noqa: S311 - a simulation's dice
+    entries: list[Entry] = []
+    sent: list[dict[str, Any]] = []
+    now = START
+    while len(sent) < events:
+        now += chance.randrange(1, 20) * MINUTE
+        if with_decisions and chance.random() < 0.04:
+            entries.append((DECISIONS, DECISIONS, now, _decision(chance, people, now)))
+            continue
+        source = chance.choice(list(SOURCES))
+        batch = [_event(chance, source, people, now, len(sent) + index) for index in range(chance.randrange(1, 5))]
+        if sent and chance.random() < 0.15:
+            batch.append(chance.choice(sent))  # a retry: the same event again
+        sent += batch
+        entries.append((source, "tracking", now, msgspec.json.encode({"batch": batch, "sentAt": to_iso(now)})))
+    return entries
+
+
+def _event(chance: random.Random, source: str, people: int, now: int, number: int) -> dict[str, Any]:
+    who = chance.randrange(people)
+    occurred = now - chance.choice((0, 0, 0, MINUTE, 3 * DAY, 40 * DAY))
+    event: dict[str, Any] = {
+        "messageId": f"{source}-{number}",
+        "timestamp": to_iso(occurred),
+        "anonymousId": f"device-{chance.randrange(people + 2)}",
+    }
+    if chance.random() < 0.4:
+        event["userId"] = chance.choice((f"user-{who}", f"user-{who}", "null", ""))
+    kind = chance.choice(("identify", "track", "track", "track", "page", "alias"))
+    event["type"] = kind
+    if kind == "identify":
+        event["traits"] = chance.choice(
+            (
+                {"email": f"Person{who}@Example.com", "firstName": chance.choice(("Ana", "ANA", "Anna"))},
+                {"phone": f"+3460000000{who}", "city": chance.choice(("León", "Vigo", None))},
+                {"loyalty_id": f"L-{who}", "points": chance.randrange(9)},
+            )
+        )
+    elif kind == "track":
+        event["event"] = chance.choice(("Product Viewed", "Order Completed", "Receipt Issued", "Consent Given", "Nope"))
+        event["properties"] = _properties(chance, event["event"], number)
+    elif kind == "page":
+        event["name"] = chance.choice(("Home", "Jackets"))
+    else:
+        event["userId"] = f"user-{who}"
+        event["previousId"] = event["anonymousId"]
+    if chance.random() < 0.05:
+        event.pop("anonymousId")
+        event.pop("userId", None)
+    return event
+
+
+def _properties(chance: random.Random, name: str, number: int) -> dict[str, Any]:
+    price = chance.choice((0.1, 19.99, 5, 7.333, -3.5))
+    sku = f"sku-{chance.randrange(4)}"
+    return {
+        "Product Viewed": {"product_id": sku, "sku": sku, "price": price, "category": chance.choice(("a", "b"))},
+        "Order Completed": {
+            "order_id": f"o-{number}", "total": price, "revenue": price, "currency": chance.choice(("EUR", "EUR", "XXQ")),
+            "products": [{"product_id": sku, "sku": sku, "price": price, "quantity": 1}],
+        },
+        "Receipt Issued": {"receipt_id": f"r-{number}", "total": price, "currency": "EUR", "store_id": "s1"},
+        "Consent Given": {"purpose": "marketing", "channel": chance.choice(("email", "sms"))},
+        "Nope": {"anything": [price, None, {"deep": True}]},
+    }[name]  # fmt: skip
+
+
+def _decision(chance: random.Random, people: int, now: int) -> bytes:
+    one, other = chance.randrange(people), chance.randrange(people)
+    pair = {"a": f"user_id:user-{one}", "b": f"email:person{other}@example.com", "why": "simulated"}
+    name = chance.choice(("identity.refused", "identity.unrefused", "identity.joined", "identity.unjoined"))
+    return decisions.encode(name, pair, "simulation", now)
+
+
+class River:
+    """The real stages over engines that can be killed and opened again. `history` is a folder for Parquet."""
+
+    def __init__(
+        self,
+        entries: Sequence[Entry],
+        *,
+        log: Log | None = None,
+        tables: Callable[[], Tables] | None = None,
+        history: Path,
+        **settings: Any,
+    ) -> None:
+        self.log: Log = log or MemoryLog()
+        if entries:
+            self.log.append(entries)
+        memory = MemoryTables() if tables is None else None
+        self._open: Callable[[], Tables] = tables or (lambda: memory)  # type: ignore[assignment,return-value]
+        self._history = history
+        self._settings = settings
+        self.tables = self._open()
+
+    def runner(self, *, faults: Faults | None = None, **settings: Any) -> Runner:
+        """A fresh runner over the committed state, as after a restart."""
+        log: Any = faults.wrap(self.log) if faults else self.log
+        tables: Any = faults.wrap(self.tables) if faults else self.tables
+        return assemble(log, tables, SOURCES.get, Settings({**self._settings, **settings}), SECRET, self._history)
+
+    def drain(self, **settings: Any) -> River:
+        """Processes the whole log; `settings` such as `batch_records` as options."""
+        self.runner(**settings).drain()
+        return self
+
+    def drain_with_faults(self, seed: int, **settings: Any) -> int:
+        """Processes the whole log while operations fail at random and the runner starts again; how often it fell."""
+        chance = random.Random(seed)  # noqa: S311 - a simulation's dice
+        falls = 0
+        while True:
+            faults = Faults(chance.randrange(1, 120))
+            try:
+                self.runner(faults=faults, **settings).drain()
+                return falls
+            except Broken:
+                falls += 1
+                if falls % 7 == 0:  # lets a run with little luck get through
+                    self.runner(**settings).run_once()
+
+    def views(self) -> Views:
+        return Views(self.tables, SECRET, self.log)
+
+    def contents(self) -> dict[str, list[Any]]:
+        """Everything the state says, by table, independent of batches, runs, blocks and files."""
+        return {name: list(rows) for name, rows in contents(self.runner(), self.tables).items()}
+
+
+def shuffled(entries: Sequence[Entry], seed: int) -> Iterator[Entry]:
+    """The same entries in another order of arrival."""
+    chance = random.Random(seed)  # noqa: S311 - a simulation's dice
+    mixed = list(entries)
+    chance.shuffle(mixed)
+    yield from mixed

@@ -1,0 +1,151 @@
+"""The few habits of the house that a machine can check and ruff, mypy and import-linter do not."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+import pytest
+
+from tests.house.tree import ROOT, files, modules, name, parsed
+
+LINES_MAX = 70
+METHODS_MAX = 30
+RULE_FILES = [path for path in modules("src") if "rules" in path.stem or "model" in path.parts or "rules" in path.parts]
+CLOCK_OR_CHANCE = re.compile(
+    r"\b(datetime\.now|datetime\.utcnow|date\.today|time\.time|perf_counter|uuid[14]|urllib\.request)\b"
+)
+
+# Imports inside functions are for what is optional or slow to load, never to hide a circle.
+LATE_IMPORTS_ALLOWED = {
+    "cauce.cli": "commands load what they need, so that `cauce --help` is quick",
+    "cauce.testing": "the world and the simulator reach for the whole platform only when asked",
+}
+LATE_PACKAGES_ALLOWED = {"sqlalchemy": "an optional extra", "python_calamine": "slow to load, for one kind of file"}
+
+
+@pytest.mark.parametrize("path", modules("src") + modules("benchmarks") + modules("tests"), ids=name)
+def test_functions_and_classes_are_short(path):
+    long = [
+        f"{node.name} has {node.end_lineno - node.lineno + 1} lines"
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno - node.lineno >= LINES_MAX
+    ]
+    wide = [
+        f"{node.name} has {count} methods"
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.ClassDef)
+        and (count := sum(isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef) for part in node.body)) > METHODS_MAX
+    ]
+    assert not long + wide, f"{name(path)}: split what does more than one thing"
+
+
+@pytest.mark.parametrize("path", modules("src"), ids=name)
+def test_every_module_says_what_it_is(path):
+    assert ast.get_docstring(parsed(path)), f"{name(path)} has no docstring"
+
+
+@pytest.mark.parametrize("path", RULE_FILES, ids=name)
+def test_rules_take_time_and_chance_as_arguments(path):
+    assert not CLOCK_OR_CHANCE.findall(path.read_text(encoding="utf-8"))
+
+
+def module_name(path):
+    return ".".join(path.relative_to(ROOT / "src").with_suffix("").parts)
+
+
+@pytest.mark.parametrize("path", modules("src"), ids=name)
+def test_no_import_hides_in_a_function(path):
+    here = module_name(path)
+    hidden = []
+    for function in ast.walk(parsed(path)):
+        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        for node in ast.walk(function):
+            if isinstance(node, ast.Import):
+                hidden += [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                hidden.append(node.module or "")
+    allowed = any(here == prefix or here.startswith(prefix + ".") for prefix in LATE_IMPORTS_ALLOWED)
+    own = [found for found in hidden if found.split(".")[0] == "cauce" and not allowed]
+    foreign = [
+        found
+        for found in hidden
+        if found.split(".")[0] not in {"cauce", *LATE_PACKAGES_ALLOWED} and not allowed and not found.startswith("_")
+    ]
+    assert not own + foreign, f"{name(path)}: import at the top, or list the reason in {name(ROOT / 'tests/house')}"
+
+
+def test_nothing_happens_at_import():
+    """Global state would make two platforms in one process disturb each other."""
+    assert not [
+        f"{name(path)}:{node.lineno}"
+        for path in modules("src")
+        for node in parsed(path).body
+        if isinstance(node, ast.For | ast.While | ast.With)
+    ]
+
+
+EXCLUSION = re.compile(r"#\s*noqa(?P<codes>:\s*[A-Z]+\d+(?:,\s*[A-Z]+\d+)*)?(?P<reason>.*)$", re.M)
+
+
+@pytest.mark.parametrize("path", files(".py"), ids=name)
+def test_every_lint_exclusion_has_a_code_and_a_reason(path):
+    if path.name == "test_style.py":
+        return
+    without = [
+        line.strip()
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if (found := EXCLUSION.search(line)) and (not found["codes"] or not re.search(r"[a-z]{3}", found["reason"]))
+    ]
+    assert not without, "write: # noqa: CODE and why"
+
+
+FOREIGN = re.compile(
+    "|".join(
+        (
+            r"(?<![\w./~-])/(?:root|work|home/\w+|Users/\w+)/",
+            r"pypi\.(?:org|python)",
+            r"pythonhosted",
+            r"registry\.(?:npmjs|yarnpkg)",
+            r"deb\.debian",
+            r"\bproxy\.golang",
+            r"https?://[^/\s]*(?:artifactory|nexus|mirror)",
+        )
+    )
+)
+TEXT = (
+    ".py",
+    ".md",
+    ".toml",
+    ".yaml",
+    ".yml",
+    ".json",
+    ".lock",
+    ".in",
+    ".js",
+    ".mjs",
+    ".html",
+    ".css",
+    ".sh",
+    "",
+    ".txt",
+)
+
+
+def test_no_machine_or_registry_is_named():
+    """The project works behind anybody's mirror and in anybody's folder."""
+    here = ROOT / "tests/house/test_style.py"
+    found = [
+        f"{name(path)}: {match}"
+        for path in files(*TEXT)
+        if path != here
+        for match in FOREIGN.findall(path.read_text(encoding="utf-8", errors="ignore"))
+    ]
+    assert not found
+
+
+def test_no_name_carries_a_number_or_says_nothing():
+    empty = {"utils", "util", "helpers", "helper", "misc", "common", "manager", "service"}
+    stems = {name(path): path.stem for path in modules("src") if path.stem != "__init__"}
+    assert not [path for path, stem in stems.items() if stem in empty or re.search(r"(_v?\d+|_new|_old)$", stem)]

@@ -1,0 +1,129 @@
+"""A real `cauce up` in a process of its own, and what a test asks it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import httpx
+
+PATIENCE_SECONDS = 60.0
+
+
+class RunningCauce:
+    """One installation in a folder of its own; `start` and `stop` may be repeated, and the port stays the same."""
+
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        self.folder = folder
+        self.url = ""
+        self._settings = {"history_seconds": 1, **settings}
+        self._process: subprocess.Popen[str] | None = None
+        self._client = httpx.Client(timeout=30)
+
+    def start(self) -> RunningCauce:
+        """Starts it and returns when it is ready."""
+        port = str(urlsplit(self.url).port) if self.url else "0"
+        self._process = subprocess.Popen(
+            self._command("up", "--port", port, "--json"), env=self._environment(), stdout=subprocess.PIPE, text=True
+        )
+        assert self._process.stdout is not None
+        self.url = json.loads(self._process.stdout.readline())["url"]
+        self.wait(self._ready, "cauce to be ready")
+        return self
+
+    def stop(self) -> None:
+        """Ends it in order, as Ctrl-C does."""
+        self._end(signal.SIGINT)
+
+    def kill(self) -> None:
+        """Ends it without warning (kill −9); the runner process notices and ends by itself."""
+        self._end(signal.SIGKILL)
+
+    def close(self) -> None:
+        if self._process is not None:
+            self.stop()
+        self._client.close()
+
+    def cauce(self, *words: str) -> Any:
+        """What a command says, as JSON."""
+        done = subprocess.run(
+            self._command(*words, "--json"), env=self._environment(), capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"cauce {' '.join(words)}: {done.stdout}{done.stderr}"
+        return json.loads(done.stdout)
+
+    def key(self, source: str, channel: str = "web") -> str:
+        """The write key of a new source."""
+        return str(self.cauce("sources", "add", source, "--channel", channel)["key"])
+
+    def get(self, path: str, **parameters: Any) -> Any:
+        answer = self._client.get(self.url + path, params=parameters)
+        assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text}"
+        return answer.json()
+
+    def person(self, kind: str, value: str) -> Any:
+        """The profile behind an identifier; None when nobody is."""
+        answer = self._client.get(f"{self.url}/v1/people/{kind}:{quote(value, safe='')}")
+        return answer.json() if answer.status_code == 200 else None
+
+    def timeline(self, kind: str, value: str) -> list[dict[str, Any]]:
+        """All events of the person behind an identifier, oldest first."""
+        found: list[dict[str, Any]] = []
+        cursor = None
+        while True:
+            page = self.get(
+                f"/v1/people/{kind}:{quote(value, safe='')}/timeline", **({"cursor": cursor} if cursor else {})
+            )
+            found += page["events"]
+            cursor = page.get("cursor")
+            if not cursor:
+                return found[::-1]
+
+    def events(self) -> list[dict[str, Any]]:
+        """All stored events, in order of arrival."""
+        return list(self.cauce("sql", "select * from events order by position"))
+
+    def wait_for_events(self, count: int) -> list[dict[str, Any]]:
+        """All stored events as soon as there are `count` of them."""
+        self.wait(lambda: self.stored() >= count, f"{count} stored events")
+        return self.events()
+
+    def stored(self) -> int:
+        return int(self.cauce("sql", "select count(*) as stored from events")[0]["stored"])
+
+    def wait(self, condition: Callable[[], bool], what: str) -> None:
+        """Returns when the condition holds; fails after a minute, saying what did not happen."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        while not condition():
+            assert self._process is None or self._process.poll() is None, f"cauce ended while waiting for {what}"
+            assert time.monotonic() < end, f"waited {PATIENCE_SECONDS:.0f} s for {what}"
+            time.sleep(0.05)
+
+    def _ready(self) -> bool:
+        try:
+            return self._client.get(f"{self.url}/health/ready").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def _command(self, *words: str) -> list[str]:
+        return [sys.executable, "-m", "cauce", "--data", str(self.folder), *words]
+
+    def _environment(self) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("CAUCE_")}
+        return inherited | {f"CAUCE_{name.upper()}": str(value) for name, value in self._settings.items()}
+
+    def _end(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+        self._process.wait(timeout=PATIENCE_SECONDS)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        self._process = None
