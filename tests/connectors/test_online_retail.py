@@ -10,12 +10,14 @@ import duckdb
 import pytest
 import yaml
 
+from cauce.app import Platform
 from cauce.connectors import files
-from cauce.model import Event
+from cauce.model import Event, Source
+from cauce.settings import Settings
 from tests.connectors.bed import Bed
 from tests.reference import shared
 
-pytestmark = [pytest.mark.reference, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.reference, pytest.mark.timeout(600)]
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "online_retail" / "mapping.yaml"
 LINES = 541_909
@@ -29,11 +31,18 @@ def amount(event: Event) -> Decimal:
 
 @pytest.fixture(scope="module")
 def events(tmp_path_factory: pytest.TempPathFactory) -> list[Event]:
-    bed = Bed(tmp_path_factory.mktemp("retail"))
-    report = files.import_file(bed, shared("data/online_retail/online_retail.csv.gz"), files.load_mapping(EXAMPLE))
-    assert (report.rows, report.bad, report.skipped) == (LINES, 0, 0)
-    assert bed.bad == []
-    return bed.events
+    """What is stored after an import into a real installation."""
+    settings = Settings({"data": str(tmp_path_factory.mktemp("retail")), "event_bytes_max": 1_000_000})
+    with Platform.open(settings) as platform:
+        platform.sources.add(Source("online_retail", "store", region="GB"))
+        path = shared("data/online_retail/online_retail.csv.gz")
+        report = files.import_file(platform, path, files.load_mapping(EXAMPLE))
+        assert (report.rows, report.bad, report.skipped) == (LINES, 0, 0)
+        platform.drain()
+        (counts,) = (row for row in platform.quality.counts() if row["source"] == "online_retail")
+        assert counts["stored"] == counts["received"] == report.events
+        events = [stored.event for page in platform.archive.scan() for stored in page]
+        return [event for event in events if event.source == "online_retail"]
 
 
 def from_the_file(sql: str) -> list[tuple[str, Decimal]]:

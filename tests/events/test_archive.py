@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cauce.engines.memory import Broken, Faults
+from cauce.engines.memory import Broken, Faults, MemoryTables
 from cauce.engines.sqlite import SqliteReader, SqliteTables
 from cauce.events.api import Archive
 from cauce.events.rules import EVENTS_PER_BLOCK
@@ -166,14 +166,9 @@ def test_a_crash_anywhere_leaves_no_trace(tmp_path: Path) -> None:
     whole.drain()
     expected = (whole.archive.digest(), blocks_of(whole))
     for operation in itertools.count(1):
-        folder = tmp_path / str(operation)
-        folder.mkdir()
-        faults = Faults(operation)
-        tables = SqliteTables(folder / "state.db")
+        folder, faults, tables = tmp_path / str(operation), Faults(operation), MemoryTables()
         with contextlib.suppress(Broken):
             River(folder, log=whole.log, tables=faults.wrap(tables), batch_records=4, history_rows=20).drain()
-        tables.close()
-        tables = SqliteTables(folder / "state.db")
         river = River(folder, log=whole.log, tables=tables, batch_records=4, history_rows=20)
         river.drain()
         assert (river.archive.digest(), blocks_of(river)) == expected
@@ -182,7 +177,6 @@ def test_a_crash_anywhere_leaves_no_trace(tmp_path: Path) -> None:
         assert sorted(file.name for file in river.files()) == sorted(
             Path(file["path"]).name for file in river.manifest()["files"]
         )
-        tables.close()
         if faults.operations_left > 0:
             break
     assert operation > 20

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
 
@@ -146,9 +147,16 @@ def _below(path: str, command: click.Command) -> Iterator[tuple[str, click.Comma
 def commands_page() -> str:
     rows = ["# Commands", "", WRITTEN]
     for path, command in commands():
-        rows += [f"## `{path}`", "", command.help.replace("\b\n", "") if command.help else "", ""]
+        rows += [f"## `{path}`", "", *_help(command), ""]
         rows += ["```text", _usage(path, command), "```", ""]
     return "\n".join(row.rstrip() for row in "\n".join(rows).splitlines()) + "\n"
+
+
+def _help(command: click.Command) -> Iterator[str]:
+    """The help text; a paragraph that click must not wrap holds examples."""
+    for paragraph in inspect.cleandoc(command.help or "").split("\n\n"):
+        text = inspect.cleandoc(paragraph.removeprefix("\b\n"))
+        yield f"```bash\n{text}\n```\n" if text.startswith("cauce ") else f"{text}\n"
 
 
 def _usage(path: str, command: click.Command) -> str:

@@ -42,7 +42,9 @@ def test_every_dependency_is_imported():
     unused = [
         name
         for name in sorted(runtime() - by_uvicorn)
-        if not re.search(rf"^\s*(?:import|from) {modules.get(name, name.replace('-', '_'))}\b", source, re.M)
+        if not re.search(
+            rf"(?:^\s*(?:import|from) |import_module\(\"){modules.get(name, name.replace('-', '_'))}\b", source, re.M
+        )
     ]
     assert not unused, "remove from pyproject.toml what nothing imports"
 

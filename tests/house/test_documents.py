@@ -51,6 +51,18 @@ def test_links_lead_somewhere(page):
     assert not broken
 
 
+@pytest.mark.parametrize("folder", ["docs", "docs/decisions"])
+def test_every_page_can_be_found(folder):
+    start = ROOT / folder / ("index.md" if folder == "docs" else "README.md")
+    linked = {(start.parent / match["target"].split("#")[0]).resolve() for match in LINK.finditer(prose(start))}
+    decisions = ROOT / "docs/decisions"
+    own = [
+        page for page in PAGES if (page.parent == decisions) == (folder == "docs/decisions") or page.name == "README.md"
+    ]
+    lost = [page for page in own if page not in {*linked, start} and (ROOT / folder) in page.parents]
+    assert not list(map(name, lost))
+
+
 @pytest.mark.parametrize("page", WITH_EXAMPLES, ids=name)
 def test_examples_run(page, tmp_path):
     variables = {name: value for name, value in os.environ.items() if not name.startswith("CAUCE_")}

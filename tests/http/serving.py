@@ -21,8 +21,8 @@ DECODERS = {"tracking": tracking, "posthog": posthog, "rows": rows}
 
 
 class Quality:
-    def counts(self) -> dict[str, dict[str, int]]:
-        return {"web": {"received": 3, "stored": 2, "quarantined": 1}}
+    def counts(self) -> list[dict[str, Any]]:
+        return [{"source": "web", "received": 3, "stored": 2, "quarantined": 1}]
 
 
 class SmallPlatform:
@@ -35,7 +35,8 @@ class SmallPlatform:
         self.quality = Quality()
         self.lag_bytes = 0
         self.runner = True
-        self.key = self.sources.add(Source("web", "web"))
+        known = [source.name for source in self.sources.list()]
+        self.key = "" if "web" in known else self.sources.add(Source("web", "web"))
 
     def health(self) -> dict[str, Any]:
         end = self.log.end()
@@ -62,6 +63,7 @@ def serving(platform: Any) -> Iterator[str]:
     config = uvicorn.Config(create_app(platform), host="127.0.0.1", port=0, log_level="warning", http="httptools")
     server = uvicorn.Server(config)
     bound = config.bind_socket()
+    bound.listen(128)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
     thread.start()
     try:

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import msgspec
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from cauce.engines.memory import MemoryTables
@@ -15,6 +16,9 @@ from cauce.identity.rules import Rules, identifier_id
 from cauce.identity.rulings import PAIR_DECISIONS, decision_of
 from cauce.identity.stage import IdentityStage
 from cauce.model import DAY, DECISION, Event, Fate, Identifier, Passage, Received, Source
+
+quick = settings(max_examples=40, deadline=None)
+"""For properties that run a river per example; time says nothing on a busy machine."""
 
 SECRET = b"secret of the tests"
 TABLET = "tablet"

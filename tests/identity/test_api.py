@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import combinations, pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cauce.errors import DefinitionInvalid, NotFound
@@ -25,6 +25,7 @@ from tests.identity.drive import (
     groups_of,
     id_of,
     pair,
+    quick,
 )
 
 
@@ -37,8 +38,8 @@ def living(person: Person | None) -> int:
     return person.id
 
 
+@quick
 @given(EVENTS, DECISIONS)
-@settings(max_examples=40)
 def test_a_chain_of_active_evidence_connects_any_two_identifiers_of_a_person(
     events: list[Event], decisions: list[Event]
 ) -> None:
@@ -61,8 +62,8 @@ def test_a_chain_of_active_evidence_connects_any_two_identifiers_of_a_person(
                 assert hop.evidence.rule == "steward" or ((low, high) in links and (low, high) not in retracted)
 
 
+@quick
 @given(EVENTS, DECISIONS)
-@settings(max_examples=40)
 def test_every_id_leads_to_exactly_one_living_person(events: list[Event], decisions: list[Event]) -> None:
     river = River()
     river.feed([*events, *decisions])
@@ -80,8 +81,8 @@ def test_every_id_leads_to_exactly_one_living_person(events: list[Event], decisi
     assert people.counts()["identifiers"] == total
 
 
+@quick
 @given(EVENTS, DECISIONS)
-@settings(max_examples=40)
 def test_links_say_joined_when_and_only_when_both_ends_are_one_person_by_evidence(
     events: list[Event], decisions: list[Event]
 ) -> None:
@@ -97,6 +98,7 @@ def test_links_say_joined_when_and_only_when_both_ends_are_one_person_by_evidenc
                 assert not together or link.why in (Why.RETRACTED, Why.SHARED, Why.KIND)
 
 
+@quick
 @given(st.integers(1, 2**63 - 1))
 def test_a_person_id_reads_back_from_its_text(number: int) -> None:
     assert len(text_of(number)) == 15
@@ -109,8 +111,8 @@ def test_other_texts_are_no_person_ids(text: str) -> None:
     assert id_from_text(text) is None
 
 
+@quick
 @given(EVENTS)
-@settings(max_examples=30)
 def test_a_dry_run_of_the_present_rules_changes_nothing(events: list[Event]) -> None:
     river = River()
     river.feed(events)
@@ -118,8 +120,8 @@ def test_a_dry_run_of_the_present_rules_changes_nothing(events: list[Event]) -> 
     assert (report.people_merged, report.people_split, report.worst) == (0, 0, ())
 
 
+@quick
 @given(EVENTS, DECISIONS)
-@settings(max_examples=30)
 def test_a_dry_run_foretells_what_applying_the_rules_does(events: list[Event], decisions: list[Event]) -> None:
     river = River()
     river.feed([*events, *decisions])

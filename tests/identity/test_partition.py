@@ -5,14 +5,14 @@ from __future__ import annotations
 from itertools import combinations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cauce.identity.devices import attribute
 from cauce.identity.partition import Known, Link, Rulings, exceeds, partition
 from cauce.identity.rules import Rules
 from cauce.model import DAY
-from tests.identity.drive import TIGHT
+from tests.identity.drive import TIGHT, quick
 
 KINDS = st.sampled_from(["user_id", "crm_id", "email", "hobby", "anonymous_id"])
 MEMBERS = st.lists(st.tuples(KINDS, st.integers(0, 20)), min_size=1, max_size=8).map(
@@ -68,8 +68,8 @@ def fits(times: list[int], kind: str, rules: Rules) -> bool:
     return all(sum(1 for t in times if start <= t < start + window) <= rule.limit for start in times)
 
 
+@quick
 @given(graphs())
-@settings(max_examples=200)
 def test_the_partition_is_what_the_words_say(graph: tuple[list[Known], list[Link], Rulings]) -> None:
     members, links, rulings = graph
     reached = {members[0].id}
@@ -91,6 +91,7 @@ def members_by(members: list[Known]) -> dict[int, int]:
     return {node.id: node.first_occurred for node in members}
 
 
+@quick
 @given(st.lists(st.integers(0, 30), max_size=8), st.integers(1, 4), st.integers(0, 10))
 def test_windows_slide(times: list[int], limit: int, window: int) -> None:
     crowded = any(sum(1 for t in times if start <= t < start + window) > limit for start in times)
@@ -104,6 +105,7 @@ def test_a_shared_device_is_the_last_authenticated_persons_for_a_while(minutes: 
     assert attribute([(100 + minutes, 2)], [(100, 1, 7)], 30).get(2) == expected
 
 
+@quick
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 3)), max_size=6), st.lists(st.integers(0, 60), max_size=6))
 def test_attribution_takes_the_latest_word_in_any_order(words: list[tuple[int, int]], moments: list[int]) -> None:
     told = [(occurred, 100 + n, id) for n, (occurred, id) in enumerate(words)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from cauce.errors import DefinitionInvalid
 from cauce.identity.kinds import ean13, luhn
 from cauce.identity.rules import Rules, identifier_id
 from cauce.model import Identifier
+from tests.identity.drive import quick
 
 DEFAULT = Rules.default()
 
@@ -60,6 +63,7 @@ def test_values_are_normalised_or_refused(kind: str, value: str, normalised: str
     assert DEFAULT.normalise(Identifier(kind, value)) == normalised
 
 
+@quick
 @given(st.sampled_from(sorted(DEFAULT.kinds)), st.text(max_size=40))
 def test_normalisation_is_idempotent(kind: str, value: str) -> None:
     once = DEFAULT.normalise(Identifier(kind, value))
@@ -171,8 +175,17 @@ def test_only_what_changes_evidence_asks_for_the_history() -> None:
         assert not DEFAULT.same_evidence(Rules.from_dict(document))
 
 
+@quick
 @given(st.text(max_size=20), st.text(max_size=20), st.binary(max_size=64))
 def test_identifier_ids_are_63_bits_and_never_zero(kind: str, value: str, secret: bytes) -> None:
     number = identifier_id(kind, value, secret)
     assert 0 < number < 2**63
     assert number == identifier_id(kind, value, secret)
+
+
+def test_the_examples_of_the_documentation_are_rules() -> None:
+    page = Path(__file__).parents[2] / "docs" / "explanation" / "identity.md"
+    examples = re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.S)
+    assert len(examples) == 2
+    for example in examples:
+        assert Rules.from_yaml(example) != DEFAULT

@@ -23,6 +23,7 @@ from tests.identity.drive import (
     groups_of,
     id_of,
     pair,
+    quick,
     reference,
 )
 
@@ -42,6 +43,7 @@ def interleaved(events: list[Event], decisions: list[Event], draw: Any) -> list[
     return mixed
 
 
+@quick
 @given(EVENTS, DECISIONS, st.tuples(RULES, CAPS), CUTS, st.data())
 def test_people_do_not_depend_on_the_order_or_on_batches(
     events: list[Event], decisions: list[Event], setup: tuple[Rules, int], cuts: list[int], data: st.DataObject
@@ -52,6 +54,7 @@ def test_people_do_not_depend_on_the_order_or_on_batches(
     assert river.state() == reference(events, rules, decisions, cap)
 
 
+@quick
 @given(EVENTS, DECISIONS, CAPS, st.sampled_from([1, 4, 500_000]))
 def test_after_every_event_the_live_state_is_that_of_a_full_computation(
     events: list[Event], decisions: list[Event], cap: int, cache: int
@@ -65,6 +68,7 @@ def test_after_every_event_the_live_state_is_that_of_a_full_computation(
         assert river.state() == reference(events, TIGHT, decisions[:end], cap)
 
 
+@quick
 @given(EVENTS, DECISIONS, CUTS)
 def test_a_stage_that_forgets_everything_goes_on_as_before(
     events: list[Event], decisions: list[Event], cuts: list[int]
@@ -77,6 +81,7 @@ def test_a_stage_that_forgets_everything_goes_on_as_before(
     assert river.state() == reference(events, TIGHT, decisions)
 
 
+@quick
 @given(EVENTS)
 def test_every_event_has_one_subject_among_its_identifiers_or_belongs_to_nobody(events: list[Event]) -> None:
     river = River()
@@ -88,6 +93,7 @@ def test_every_event_has_one_subject_among_its_identifiers_or_belongs_to_nobody(
         assert usable <= river.people().keys()
 
 
+@quick
 @given(EVENTS, CUTS)
 def test_limits_and_unique_kinds_are_never_exceeded(events: list[Event], cuts: list[int]) -> None:
     river = River()
@@ -100,6 +106,7 @@ def test_limits_and_unique_kinds_are_never_exceeded(events: list[Event], cuts: l
             assert not (rule.limit and exceeds(times, rule.limit, rule.window_days * DAY))
 
 
+@quick
 @given(EVENTS, DECISIONS)
 def test_a_refusal_is_kept_whatever_arrives(events: list[Event], decisions: list[Event]) -> None:
     river = River(LOOSE)
@@ -111,6 +118,7 @@ def test_a_refusal_is_kept_whatever_arrives(events: list[Event], decisions: list
         assert not river.same(a, b)
 
 
+@quick
 @given(EVENTS, DECISIONS, st.sampled_from(IDENTIFIERS[:20]), st.sampled_from(IDENTIFIERS[:20]))
 def test_a_split_taken_back_restores_everything(events: list[Event], decisions: list[Event], a: Any, b: Any) -> None:
     river = River()
@@ -125,6 +133,7 @@ def test_a_split_taken_back_restores_everything(events: list[Event], decisions: 
         assert river.state() == before
 
 
+@quick
 @given(EVENTS, DECISIONS)
 def test_a_persons_id_is_one_of_its_own_identifiers_and_its_oldest(events: list[Event], decisions: list[Event]) -> None:
     river = River()
@@ -133,6 +142,7 @@ def test_a_persons_id_is_one_of_its_own_identifiers_and_its_oldest(events: list[
         assert person == min(members, key=lambda member: (member.first_occurred, member.id)).id
 
 
+@quick
 @given(EVENTS)
 def test_shared_and_declared_identifiers_are_alone(events: list[Event]) -> None:
     river = River()
@@ -145,11 +155,12 @@ def test_shared_and_declared_identifiers_are_alone(events: list[Event]) -> None:
 ERASED = st.lists(st.sampled_from(IDENTIFIERS[:20]), min_size=1, max_size=3, unique=True)
 
 
-@given(EVENTS, EVENTS, ERASED, st.tuples(st.booleans(), st.booleans()), CUTS)
+@quick
+@given(EVENTS, EVENTS, ERASED, st.tuples(st.booleans(), st.booleans(), st.booleans()), CUTS)
 def test_after_an_erasure_all_is_as_if_the_events_had_never_been(
-    before: list[Event], after: list[Event], erased: list[Any], flags: tuple[bool, bool], cuts: list[int]
+    before: list[Event], after: list[Event], erased: list[Any], flags: tuple[bool, bool, bool], cuts: list[int]
 ) -> None:
-    suppress, blanks = flags
+    suppress, blanks, forgets = flags
     later = shifted(after)
     river = River()
     river.feed(before, cuts)
@@ -163,7 +174,8 @@ def test_after_an_erasure_all_is_as_if_the_events_had_never_been(
     assert river.state() == reference([*kept, *heard])
     silenced = [p.item.position for p in passages if p.fate is Fate.SUPPRESSED]
     assert silenced == [e.position for e in later if e not in heard]
-    river.stage.rolled_back()
+    if forgets:
+        river.stage.rolled_back()
     more = shifted(after, 200)
     heard += [e for e in more if not suppress or set(erased).isdisjoint(e.identifiers)]
     river.feed(more, cuts)
@@ -178,6 +190,7 @@ def shifted(events: list[Event], by: int = 100) -> list[Event]:
     ]
 
 
+@quick
 @given(EVENTS, EVENTS, DECISIONS, CUTS)
 def test_changed_rules_rebuild_from_the_history(
     before: list[Event], after: list[Event], decisions: list[Event], cuts: list[int]
@@ -193,6 +206,7 @@ def test_changed_rules_rebuild_from_the_history(
         assert river.state() == reference([*before, *later, event(5_000, "user_id:u0", "email:e0")], rules, decisions)
 
 
+@quick
 @given(EVENTS, DECISIONS)
 def test_rules_that_only_group_otherwise_need_no_history(events: list[Event], decisions: list[Event]) -> None:
     document = TIGHT.as_dict()
@@ -204,6 +218,7 @@ def test_rules_that_only_group_otherwise_need_no_history(events: list[Event], de
     assert river.state() == reference(events, rules, decisions)
 
 
+@quick
 @given(EVENTS, DECISIONS)
 def test_applying_the_present_rules_again_changes_nothing(events: list[Event], decisions: list[Event]) -> None:
     river = River()
@@ -211,6 +226,27 @@ def test_applying_the_present_rules_again_changes_nothing(events: list[Event], d
     before = river.state()
     river.feed([decision(2_000, "identity.rules_applied", rules=TIGHT.as_dict())])
     assert river.state() == before
+
+
+def test_an_erasure_that_makes_a_neighbour_younger_lets_it_grow_older_again() -> None:
+    river = River()
+    river.feed([event(1, "hobby:h1", "email:e1", day=1), event(2, "hobby:h1", day=5)])
+    river.feed([decision(3, "person.erased", identifiers=["email:e1"]), event(4, "hobby:h1", day=9)])
+    river.feed([event(5, "hobby:h1", day=3)])
+    kept = [event(2, "hobby:h1", day=5), event(4, "hobby:h1", day=9), event(5, "hobby:h1", day=3)]
+    assert river.state() == reference(kept)
+
+
+def test_what_memory_has_dropped_is_read_again() -> None:
+    river = River(cache=4)
+    events = [
+        event(1, "email:e0", day=3),
+        event(2, "user_id:u0", "crm_id:c0", "email:e1", "hobby:h0", "hobby:h1"),
+        event(3, "email:e0", day=2),
+    ]
+    for fact in events:
+        river.feed([fact])
+    assert river.state() == reference(events)
 
 
 def test_another_person_who_logs_in_on_the_same_browser_takes_nothing_over() -> None:

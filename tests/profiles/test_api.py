@@ -51,7 +51,7 @@ def test_a_profile_is_the_sum_of_its_identifiers() -> None:
     assert profile.as_of == START + DAY
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(definitions=world.definitions(), owned=world.events(most=20))
 def test_merge_then_split_restores_every_number(definitions, owned) -> None:
     river = River(definitions)
@@ -91,8 +91,17 @@ def test_values_of_some_traits() -> None:
     profiles = river.profiles({1: [1]})
     assert profiles.values_of(1, ["revenue"]) == {"revenue": 3}
     assert set(profiles.values_of(1)) == {"last_sku", "orders", "revenue"}
-    with pytest.raises(NotFound, match="Known: last_sku, orders, revenue"):
+    with pytest.raises(NotFound, match="Did you mean 'revenue'"):
         profiles.values_of(1, ["revenues"])
+
+
+def test_changed_definitions_are_seen_at_once() -> None:
+    river = River(TRAITS)
+    river.send([(1, event(1))])
+    profiles = river.profiles({1: [1]})
+    assert set(profiles.values_of(1)) == {"last_sku", "orders", "revenue"}
+    river.decide("trait.removed", names=["orders"])
+    assert set(profiles.values_of(1)) == {"last_sku", "revenue"}
 
 
 def test_parts_of_a_profile_are_what_the_profile_says() -> None:
@@ -110,7 +119,7 @@ def test_parts_of_a_profile_are_what_the_profile_says() -> None:
     assert len(profiles.definitions()) == len(default_definitions())
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(
     definitions=world.definitions(),
     owned=world.events(most=20),
@@ -126,6 +135,29 @@ def test_values_of_all_people_are_those_of_each(definitions, owned, person_of) -
         assert dict(sorted(values.items())) == profiles.values_of(person, now=START)
 
 
+@pytest.mark.parametrize(
+    ("name", "properties", "message"),
+    [
+        ("trait.applied", {"definition": {"name": "orders"}}, "expected compute"),
+        ("trait.removed", {"name": "order"}, "Did you mean 'orders'?"),
+        ("trait.removed", {"names": []}, "with names"),
+        ("trait.set", {"trait": "city", "value": "Vigo"}, "expected identifier to be kind:value"),
+        ("trait.set", {"identifier": "email:ana@tienda.es", "value": "Vigo"}, "and a trait"),
+        ("survivorship.applied", {"default": "newest"}, "expected rule"),
+    ],
+)
+def test_doors_refuse_decisions_that_would_do_nothing(name, properties, message) -> None:
+    with pytest.raises(DefinitionInvalid, match=message.replace("?", r"\?")):
+        River(TRAITS).profiles({}).validate(name, properties)
+
+
+def test_doors_let_good_decisions_pass() -> None:
+    profiles = River(TRAITS).profiles({})
+    profiles.validate("trait.removed", {"name": "orders"})
+    profiles.validate("trait.set", {"identifier": "email:ana@tienda.es", "trait": "city", "value": None})
+    profiles.validate("identity.joined", {})
+
+
 # ── Timeline ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -139,7 +171,7 @@ def pages(profiles: api.Profiles, **filters: Any) -> list[list[Event]]:
             return found
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(
     owned=world.events(most=30),
     limit=st.integers(1, 8),

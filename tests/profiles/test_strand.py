@@ -41,7 +41,7 @@ def ledger_bytes(ledger: Any) -> bytes:
     return b"" if ledger is None else strand.encode_ledger(strand.decode(strand.encode_ledger(ledger)))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(definitions=world.definitions(), owned=world.events(), seed=st.integers(0, 2**32))
 def test_strands_are_a_commutative_monoid(definitions, owned, seed) -> None:
     traits = Traits(enumerate(definitions))

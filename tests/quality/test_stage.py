@@ -339,7 +339,7 @@ def suppress_some(passage: Passage) -> None:
         passage.fate = Fate.SUPPRESSED
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(random_items(), st.lists(st.integers(1, 39), max_size=6))
 def test_counts_add_up_and_do_not_depend_on_where_batches_are_cut(items: list[Received], cuts: list[int]) -> None:
     whole, cut = River(later=suppress_some), River(later=suppress_some)
@@ -366,7 +366,7 @@ def erased_as(items: list[Received], fate: str) -> int:
     return sum(item.erased == fate for item in items)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=15)
 @given(random_items(), st.integers(1, 40), st.lists(st.integers(1, 39), max_size=3))
 def test_a_fault_anywhere_leaves_no_trace(items: list[Received], operations: int, cuts: list[int]) -> None:
     expected = River()

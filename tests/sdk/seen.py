@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 CLOCKS_DIFFER_SECONDS = 60
@@ -19,8 +19,8 @@ def names(events: Iterable[dict[str, Any]]) -> Counter[tuple[str, str]]:
 
 def name_of(event: dict[str, Any]) -> str:
     if event["type"] == "page":
-        return str(properties_of(event).get("path") or event.get("name") or "")
-    return str(event.get("event") or event.get("name") or "")
+        return str(properties_of(event).get("path") or event["name"])
+    return str(event["name"])
 
 
 def properties_of(event: dict[str, Any]) -> dict[str, Any]:
@@ -28,14 +28,16 @@ def properties_of(event: dict[str, Any]) -> dict[str, Any]:
     return json.loads(found) if isinstance(found, str) else found
 
 
-def seconds(moment: Any) -> float:
-    """Seconds since 1970 of a time as the SQL door or the HTTP door writes it."""
-    if isinstance(moment, int | float):
-        return moment / (1_000_000 if moment > 10**14 else 1_000 if moment > 10**11 else 1)
-    parsed = datetime.fromisoformat(moment)
-    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
+def seconds(moment: str) -> float:
+    """Seconds since 1970 of a time as both doors write it."""
+    return datetime.fromisoformat(moment).timestamp()
+
+
+def identifiers(event: dict[str, Any], kind: str) -> list[str]:
+    """Values of one kind that an event of the SQL door names."""
+    return [found["value"] for found in event["identifiers"] if found["kind"] == kind]
 
 
 def ids(events: Iterable[dict[str, Any]]) -> Counter[str]:
     """How often each message id is there."""
-    return Counter(event["event_id"] for event in events)
+    return Counter(event["id"] for event in events)

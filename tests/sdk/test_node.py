@@ -41,7 +41,7 @@ def test_every_kind_of_call_arrives_once_with_the_right_person(running_cauce, no
         ),
         ("page", {"anonymousId": "web-1", "name": "Home", "properties": {"path": "/"}}),
         ("screen", {"anonymousId": "web-1", "name": "Start"}),
-        ("identify", {"userId": "ana", "anonymousId": "web-1", "traits": {"email": "ana@example.com"}}),
+        ("identify", {"userId": "ana", "anonymousId": "web-1", "traits": {"email": "ana@shop.example"}}),
         ("group", {"userId": "ana", "groupId": "family-1", "traits": {"name": "Núñez"}}),
         ("alias", {"userId": "ana", "previousId": "ana"}),
         ("track", {"userId": "bea", "event": "Order Completed", "properties": {"order_id": "o-1", "total": 20.5}}),
@@ -59,14 +59,14 @@ def test_every_kind_of_call_arrives_once_with_the_right_person(running_cauce, no
         ("track", "Order Completed"): 1,
     }
     assert max(ids(events).values()) == 1
-    viewed = next(event for event in events if event["event"] == "Product Viewed")
+    viewed = next(event for event in events if event["name"] == "Product Viewed")
     assert properties_of(viewed) == product
     assert abs(seconds(viewed["occurred"]) - earlier.timestamp()) < CLOCKS_DIFFER_SECONDS
     ana = running_cauce.person("user_id", "ana")
     assert (
         ana["id"] == running_cauce.person("anonymous_id", "web-1")["id"] != running_cauce.person("user_id", "bea")["id"]
     )
-    assert len(running_cauce.timeline("email", "ana@example.com")) == len(calls) - 1
+    assert len(running_cauce.timeline("email", "ana@shop.example")) == len(calls) - 1
 
 
 def test_many_calls_in_many_batches_arrive_once(running_cauce, node, packages):

@@ -39,7 +39,7 @@ def test_every_kind_of_call_arrives_once_with_the_right_person(running_cauce, sd
     client.track(anonymous_id="web-1", event="Product Viewed", properties=product, timestamp=earlier)
     client.page(anonymous_id="web-1", category="Docs", name="Home", properties={"path": "/"})
     client.screen(anonymous_id="web-1", category="Docs", name="Start")
-    client.identify(user_id="ana", anonymous_id="web-1", traits={"email": "ana@example.com", "firstName": "Ana"})
+    client.identify(user_id="ana", anonymous_id="web-1", traits={"email": "ana@shop.example", "firstName": "Ana"})
     client.group(user_id="ana", group_id="family-1", traits={"name": "Núñez"})
     client.track(user_id="bea", event="Order Completed", properties={"order_id": "o-1", "total": 20.5})
     client.shutdown()
@@ -55,7 +55,7 @@ def test_every_kind_of_call_arrives_once_with_the_right_person(running_cauce, sd
         ("track", "Order Completed"): 1,
     }
     assert max(ids(events).values()) == 1
-    viewed = next(event for event in events if event["event"] == "Product Viewed")
+    viewed = next(event for event in events if event["name"] == "Product Viewed")
     assert properties_of(viewed) == product
     assert abs(seconds(viewed["occurred"]) - earlier.timestamp()) < CLOCKS_DIFFER_SECONDS
 
@@ -63,7 +63,7 @@ def test_every_kind_of_call_arrives_once_with_the_right_person(running_cauce, sd
     assert (
         ana["id"] == running_cauce.person("anonymous_id", "web-1")["id"] != running_cauce.person("user_id", "bea")["id"]
     )
-    assert names(running_cauce.timeline("email", "ana@example.com")) == {
+    assert names(running_cauce.timeline("email", "ana@shop.example")) == {
         ("track", "Product Viewed"): 1,
         ("page", "/"): 1,
         ("screen", "Start"): 1,
@@ -75,12 +75,12 @@ def test_every_kind_of_call_arrives_once_with_the_right_person(running_cauce, sd
 def test_an_alias_joins_a_visitor_to_a_customer(running_cauce, sdk):
     client = client_of(sdk, running_cauce.url, running_cauce.key("server", "server"))
     client.alias(previous_id="visitor-9", user_id="carla")
-    client.identify(user_id="carla", traits={"email": "carla@example.com"})
+    client.identify(user_id="carla", traits={"email": "carla@shop.example"})
     client.shutdown()
     assert client.faults == []
     events = running_cauce.wait_for_events(2)
     assert names(events) == {("alias", ""): 1, ("identify", ""): 1}
-    assert running_cauce.person("user_id", "carla")["id"] == running_cauce.person("email", "carla@example.com")["id"]
+    assert running_cauce.person("user_id", "carla")["id"] == running_cauce.person("email", "carla@shop.example")["id"]
 
 
 def test_many_calls_in_many_batches_arrive_once(running_cauce, sdk):

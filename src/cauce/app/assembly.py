@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -22,8 +22,7 @@ from cauce.model import DECISIONS, Received, Record, Source, offset_of, position
 from cauce.profiles.api import Profiles
 from cauce.profiles.stage import ProfilesStage
 from cauce.quality.api import Quality
-from cauce.quality.rules import Limits
-from cauce.quality.stage import QualityStage
+from cauce.quality.stage import Limits, QualityStage
 from cauce.runner import Decode, Runner
 from cauce.settings import Settings
 
@@ -85,8 +84,18 @@ def _mended(entry: dict[str, Any], position: int, decode: Decode) -> Received:
     return msgspec.structs.replace(item, position=position, event=event, replay_of=entry["position"])
 
 
-def assemble(log: Log, tables: Tables, source_of: SourceOf, settings: Settings, secret: bytes, history: Path) -> Runner:
+class Parts(NamedTuple):
+    """What a river is made of besides its tables."""
+
+    log: Log
+    source_of: SourceOf
+    settings: Settings
+    secret: bytes
+
+
+def assemble(parts: Parts, tables: Tables, history: Path) -> Runner:
     """The runner with its stages in their order. `history` is the folder of the Parquet files."""
+    log, source_of, settings, secret = parts
     stored = Archive(tables).scan
     decode = decoder(source_of)
     identity = IdentityStage(

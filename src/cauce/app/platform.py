@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,9 +16,8 @@ from typing import Any, Self
 
 import msgspec
 
-from cauce.app import replay
-from cauce.app.assembly import Views, assemble
-from cauce.app.replay import ReplayReport
+from cauce.app.assembly import Parts, Views, assemble
+from cauce.app.replay import ReplayReport, replayed
 from cauce.engines.api import Log, Reader
 from cauce.engines.sqlite import SqliteLog, SqliteReader, SqliteTables
 from cauce.errors import Busy, Locked, NotFound, StorageBroken
@@ -55,6 +55,7 @@ class Platform:
             raise StorageBroken(f"cannot use the data folder {folder}: {fault.strerror}") from None
         self.log: Log = SqliteLog(folder / "log.db")
         self.sources = Sources(self.control_path)
+        self._parts = Parts(self.log, self.source_of, settings, self.secret)
         self._lock_file = (folder / "runner.lock").open("a+")
         self._runner: Runner | None = None
         self._local = threading.local()
@@ -192,20 +193,48 @@ class Platform:
             time.sleep(0.5)
 
     @contextmanager
-    def running(self) -> Iterator[Runner]:
-        """The runner, while this process holds the lock; Locked when another does."""
+    def holding_the_river(self) -> Iterator[None]:
+        """While this block runs no other process runs the river; Locked when one already does."""
         try:
             fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise Locked(f"another process runs the river of {self.settings.folder}") from None
-        tables = SqliteTables(self._state_path)
         try:
-            self._runner = assemble(self.log, tables, self.source_of, self.settings, self.secret, self.history_path)
-            yield self._runner
+            yield
         finally:
-            self._runner = None
-            tables.close()
             fcntl.flock(self._lock_file, fcntl.LOCK_UN)
+
+    @contextmanager
+    def running(self) -> Iterator[Runner]:
+        """The runner, while this process holds the river; Locked when another does."""
+        with self.holding_the_river():
+            tables = SqliteTables(self._state_path)
+            try:
+                self._runner = assemble(self._parts, tables, self.history_path)
+                yield self._runner
+            finally:
+                if self._runner is not None:
+                    self._runner.close()
+                self._runner = None
+                tables.close()
+
+    def _swap(self, folder: Path) -> None:
+        """Puts rebuilt files in the place of the old ones, while nobody runs the river."""
+        home = self.settings.folder
+        try:
+            with self.holding_the_river():
+                self._local = threading.local()
+                for reader in self._opened:
+                    reader.close()
+                self._opened = []
+                for name in ("state.db", "state.db-wal", "state.db-shm"):
+                    (home / name).unlink(missing_ok=True)
+                shutil.rmtree(self.history_path, ignore_errors=True)
+                if (folder / "history").exists():
+                    (folder / "history").rename(self.history_path)
+                (folder / "state.db").rename(home / "state.db")
+        except Locked as fault:
+            raise Locked(f"the rebuilt state was not put in place: {fault.message}", hint="Stop `cauce up`") from None
 
     def source_of(self, name: str) -> Source | None:
         with suppress(NotFound):
@@ -226,7 +255,7 @@ class Platform:
         `apply` puts the rebuilt state in the place of the old one; Locked while another process runs the river.
         """
         self.drain()
-        return replay.replayed(self, apply=apply, on_progress=on_progress or (lambda _done, _total: None))
+        return replayed(self._parts, self._swap if apply else None, on_progress or (lambda _done, _total: None))
 
     # -- closing ------------------------------------------------------------------------------------------------
 

@@ -7,18 +7,14 @@ import time
 from collections.abc import Callable, Iterator
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
-from cauce.app.assembly import assemble
+from cauce.app.assembly import Parts, assemble
 from cauce.engines.api import Reader
 from cauce.engines.sqlite import SqliteReader, SqliteTables
-from cauce.errors import Locked
 from cauce.runner import Runner, contents, progress
-
-if TYPE_CHECKING:
-    from cauce.app.platform import Platform
 
 DIFFERENCES_SHOWN = 5
 
@@ -41,17 +37,18 @@ class ReplayReport(msgspec.Struct, frozen=True):
     tables: tuple[TableReport, ...]
 
 
-def replayed(platform: Platform, *, apply: bool, on_progress: Callable[[int, int], None]) -> ReplayReport:
-    """Rebuilds beside the present state up to the record where that stands, compares, and swaps when asked to."""
-    folder = platform.settings.folder / "replay"
+def replayed(
+    parts: Parts, swap: Callable[[Path], None] | None, on_progress: Callable[[int, int], None]
+) -> ReplayReport:
+    """Rebuilds beside the present state up to the record where that stands, and compares; `swap` gets the new folder."""
+    home = parts.settings.folder
+    folder = home / "replay"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    present = SqliteReader(platform.settings.folder / "state.db")
+    present = SqliteReader(home / "state.db")
     rebuilt = SqliteTables(folder / "state.db")
+    runner = assemble(parts, rebuilt, folder / "history")
     try:
-        runner = assemble(
-            platform.log, rebuilt, platform.source_of, platform.settings, platform.secret, folder / "history"
-        )
         with present.snapshot():
             until = progress(present)
             started = time.perf_counter()
@@ -59,21 +56,22 @@ def replayed(platform: Platform, *, apply: bool, on_progress: Callable[[int, int
                 on_progress(runner.offset, until)
             seconds = time.perf_counter() - started
             tables = tuple(compared(runner, present, rebuilt))
-        report = ReplayReport(until, all(table.equal for table in tables), seconds, tables)
     finally:
+        runner.close()
         present.close()
         rebuilt.close()
-    if apply:
-        _swap(platform, folder)
+    if swap is not None:
+        swap(folder)
     shutil.rmtree(folder, ignore_errors=True)
-    return report
+    return ReplayReport(until, all(table.equal for table in tables), seconds, tables)
 
 
 def compared(runner: Runner, present: Reader, rebuilt: Reader) -> Iterator[TableReport]:
     """Every table of two states, row by row in key order, in constant memory."""
     ours, theirs = contents(runner, rebuilt), contents(runner, present)
     for name, rows in ours.items():
-        count, differences = 0, []
+        count = 0
+        differences: list[str] = []
         for mine, other in zip_longest(rows, theirs[name]):
             count += mine is not None
             if mine != other and len(differences) < DIFFERENCES_SHOWN:
@@ -83,19 +81,3 @@ def compared(runner: Runner, present: Reader, rebuilt: Reader) -> Iterator[Table
 
 def _short(row: Any) -> str:
     return "nothing" if row is None else repr(row)[:300]
-
-
-def _swap(platform: Platform, folder: Path) -> None:
-    """Puts the rebuilt files in the place of the old ones, while nobody runs the river."""
-    try:
-        with platform.holding_the_river():
-            home = platform.settings.folder
-            platform.forget_readers()
-            for name in ("state.db", "state.db-wal", "state.db-shm"):
-                (home / name).unlink(missing_ok=True)
-            shutil.rmtree(home / "history", ignore_errors=True)
-            if (folder / "history").exists():
-                (folder / "history").rename(home / "history")
-            (folder / "state.db").rename(home / "state.db")
-    except Locked as fault:
-        raise Locked(f"the rebuilt state was not put in place: {fault.message}", hint="Stop `cauce up` first") from None

@@ -42,10 +42,10 @@ def show(platform: Platform, key: str, as_json: bool) -> None:
     if key not in by_key:
         raise NotFound(f"no contract is named {key!r}", hint=nearest(key, list(by_key)))
     definition = msgspec.to_builtins(by_key[key].contract)
-    kinds = definition.pop("identifiers", ["*"])
+    kinds = list(definition.pop("identifiers", ["*"]))
     definition["identifiers"] = "any" if kinds == ["*"] else kinds or "none"
     document = msgspec.json.format(msgspec.json.encode({"contracts": [definition]}), indent=2).decode()
-    output(as_json, {**_brief(by_key[key]), "definition": definition}, lambda _: document)
+    output(as_json, {**_brief(by_key[key]), "definition": definition}, lambda _: click.echo(document))
 
 
 @contracts.command()
@@ -106,7 +106,9 @@ def _listed(value: dict[str, Any]) -> Table:
 def _breaches(found: list[Any]) -> Any:
     if not found:
         return "No contract is broken."
-    table = Table("events", "contract", "reason", "at", "source", "last day", box=None, header_style="bold")
+    table = Table("events", "contract", box=None, header_style="bold")
+    for column in ("reason", "at", "source", "last day"):
+        table.add_column(column, overflow="fold", no_wrap=column == "reason")
     for breach in found:
         texts = (str(breach.count), breach.contract, breach.code, breach.path, breach.source, breach.last_day)
         table.add_row(*map(Text, texts))

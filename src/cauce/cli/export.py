@@ -15,10 +15,23 @@ from cauce.cli.main import errors, json_option, output, pass_platform
 from cauce.cli.sql import sql_of
 from cauce.events import export as exports
 from cauce.events.sql import Limits
-from cauce.http import people as described
+from cauce.model import to_iso
 
 VIEWS = ("events", "people", "identifiers", "traits", "links")
+MOMENTS = ("occurred", "received", "known_since", "first_seen", "last_seen")
+"""Names of fields that hold microseconds."""
+
 LIMITS = Limits(seconds=24 * 3_600.0, memory_mb=2_048)
+
+
+def readable(value: Any, name: str = "") -> Any:
+    """A document with moments as ISO 8601, for people to read."""
+    if isinstance(value, dict):
+        return {key: readable(inner, str(key)) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [readable(inner, name) for inner in value]
+    is_moment = isinstance(value, int) and name.endswith(MOMENTS) and value > 0
+    return to_iso(value) if is_moment else value
 
 
 @click.group()
@@ -28,7 +41,14 @@ def export() -> None:
 
 def _view_command(view: str) -> click.Command:
     @click.command(name=view, help=f"Write all {view} to FILE.")
-    @click.option("--to", "path", required=True, metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
+    @click.option(
+        "--to",
+        "path",
+        required=True,
+        metavar="FILE",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="File to write; it is there only when it is whole.",
+    )
     @click.option("--format", "format_", type=click.Choice(list(exports.FORMATS)), help="Default: by FILE's ending.")
     @json_option
     @pass_platform
@@ -63,8 +83,8 @@ def person(platform: Platform, key: str, path: Path | None, as_json: bool) -> No
     """Write all that is stored about a person as JSON, to answer a request for access. KEY is kind:value or an id."""
     found = platform.people.locate(key)
     known = {
-        "profile": described.described(platform.profiles.profile(found.id)),
-        "links": platform.people.links(found.id),
+        "profile": readable(msgspec.to_builtins(platform.profiles.profile(found.id))),
+        "links": readable(msgspec.to_builtins(platform.people.links(found.id))),
     }
     events = exports.events_of(sql_of(platform, LIMITS), [member.id for member in found.identifiers])
     document = exports.person_document(found.text, known, events)

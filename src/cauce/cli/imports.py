@@ -9,8 +9,10 @@ from typing import Any
 
 import click
 import msgspec
+from rich.console import Group
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from cauce.app import Platform
 from cauce.cli.main import errors, json_option, output, pass_platform
@@ -172,7 +174,7 @@ def _on_drain(bar: Progress) -> Callable[[int, int], None]:
     return told
 
 
-def _shown(imported: Imported) -> Table:
+def _shown(imported: Imported) -> Group:
     table = Table(title=f"source {imported.source}", title_justify="left")
     for column in ("table", "rows", "events", "bad rows", "skipped", "seconds", ""):
         table.add_column(column, justify="left" if column in ("table", "") else "right")
@@ -180,12 +182,20 @@ def _shown(imported: Imported) -> Table:
         note = "imported before" if report.already else (f"went on after {report.resumed:,}" if report.resumed else "")
         numbers = (f"{number:,}" for number in (report.rows, report.events, report.bad, report.skipped))
         table.add_row(report.name, *numbers, f"{report.seconds:.1f}", note)
-    if imported.quarantined:
-        table.caption = f"{imported.quarantined:,} in quarantine: cauce quarantine --source {imported.source}"
+    lines = []
     if imported.key:
-        table.caption = f"new source {imported.source}, write key {imported.key} (shown once)"
-    return table
+        lines.append(Text(f"New source {imported.source}; its write key, shown once: {imported.key}", overflow="fold"))
+    if imported.quarantined:
+        hint = f"cauce quarantine list --source {imported.source}"
+        lines.append(Text(f"{imported.quarantined:,} of this source are in quarantine: {hint}"))
+    return Group(table, *lines)
 
 
 def _shown_dry(runs: list[DryRun]) -> str:
-    return "\n".join(msgspec.json.format(msgspec.json.encode(run), indent=2).decode() for run in runs)
+    lines: list[str] = []
+    for run in runs:
+        lines.append(f"{run.name}: {run.rows:,} rows read, {run.skipped:,} skipped; nothing was written")
+        for title, items in (("events", run.events), ("bad rows", run.bad)):
+            lines.append(f"{title}:" if items else f"{title}: none")
+            lines += [msgspec.json.format(msgspec.json.encode(item), indent=2).decode() for item in items]
+    return "\n".join(lines)

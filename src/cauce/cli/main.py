@@ -14,13 +14,14 @@ import click
 import msgspec
 from rich.console import Console
 
-import cauce
+from cauce import __version__
 from cauce.app import Platform
 from cauce.errors import CauceError
 from cauce.settings import Settings
 
 COMMANDS = {
     "bench": "bench",
+    "contracts": "contracts",
     "demo": "demo",
     "export": "export",
     "identity": "identity",
@@ -73,7 +74,7 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(cauce.__version__, prog_name="cauce")
+@click.version_option(__version__, prog_name="cauce")
 @click.option("--data", metavar="FOLDER", help="Data folder; default: CAUCE_DATA or ./cauce-data.")
 @click.pass_context
 def main(context: click.Context, data: str | None) -> None:

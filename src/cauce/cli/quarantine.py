@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 import msgspec
-from rich.console import Group as Together
 from rich.table import Table
 from rich.text import Text
 
@@ -180,10 +179,18 @@ def _reason(reason: dict[str, str]) -> str:
     return f"{reason['code']} {reason.get('path', '')}".strip()
 
 
+def _table(*columns: str) -> Table:
+    """Codes and positions stay whole, since they are typed again; the rest is folded."""
+    table = Table(box=None, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold", no_wrap=column in ("position", "reason", "example"))
+    return table
+
+
 def _entries(entries: list[dict[str, Any]]) -> Any:
     if not entries:
         return "Nothing is in quarantine here."
-    table = Table("position", "source", "event", "received", "reasons", "state", box=None, header_style="bold")
+    table = _table("position", "source", "event", "received", "reasons", "state")
     for entry in entries:
         reasons = "\n".join(map(_reason, entry["reasons"]))
         texts = (
@@ -201,24 +208,20 @@ def _entries(entries: list[dict[str, Any]]) -> Any:
 def _groups(groups: list[Group]) -> Any:
     if not groups:
         return "Nothing is in quarantine."
-    table = Table("events", "reason", "at", "expected", "source", "event", "example", box=None, header_style="bold")
+    table = _table("events", "reason", "at", "source", "event", "example")
     for group in groups:
-        texts = (str(group.count), group.code, group.path, group.expected, group.source, group.name, str(group.example))
+        texts = (str(group.count), group.code, group.path, group.source, group.name, str(group.example))
         table.add_row(*map(Text, texts))
     return table
 
 
-def _shown(entry: dict[str, Any]) -> Any:
-    reasons = [
-        Text(f"  {_reason(reason)}: expected {reason.get('expected', '')}, found {reason.get('found', '')}")
-        for reason in entry["reasons"]
-    ]
-    decided = f", {entry['state']} by {entry['decided_by']}" if entry["decided_by"] else f", {entry['state']}"
-    return Together(
-        Text(f"{entry['name'] or 'item'} of {entry['source']}, received {entry['received']}{decided}"),
-        *reasons,
-        Text(json.dumps(entry["raw"], indent=2, ensure_ascii=False)),
-    )
+def _shown(entry: dict[str, Any]) -> None:
+    """Plain lines: a table or a console would break the event's long lines."""
+    decided = f"{entry['state']} by {entry['decided_by']}" if entry["decided_by"] else entry["state"]
+    click.echo(f"{entry['name'] or 'item'} of {entry['source']}, received {entry['received']}, {decided}")
+    for reason in entry["reasons"]:
+        click.echo(f"  {_reason(reason)}: expected {reason.get('expected', '')}, found {reason.get('found', '')}")
+    click.echo(json.dumps(entry["raw"], indent=2, ensure_ascii=False))
 
 
 def _outcome(result: dict[str, Any]) -> str:

@@ -9,14 +9,15 @@ import glob
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from cauce.connectors.tabular.canonical import decode
+from cauce.connectors.tabular.canonical import decode, described
 from cauce.connectors.tabular.loading import ImportReport, OnProgress, Step, Target, load
 from cauce.connectors.tabular.mapping import Mapping, load_mapping, parse_mapping
 from cauce.connectors.tabular.reading import Options, open_sheet
-from cauce.connectors.tabular.shaping import Item, Shaper
+from cauce.connectors.tabular.shaping import Shaper
 from cauce.connectors.tabular.suggestion import suggest
 from cauce.errors import Unreadable
 
@@ -43,8 +44,8 @@ class DryRun(msgspec.Struct, frozen=True):
 
     name: str
     columns: list[str]
-    events: list[Item]
-    bad: list[Item]
+    events: list[dict[str, Any]]
+    bad: list[dict[str, Any]]
     rows: int
     skipped: int
 
@@ -81,12 +82,12 @@ def dry_run(path: Path, mapping: Mapping, *, events_max: int = 5, rows_max: int 
     """The first events and bad rows of the first `rows_max` rows; writes nothing."""
     sheet = open_sheet(path, mapping.options)
     shaper = Shaper(mapping, sheet.columns)
-    events: list[Item] = []
-    bad: list[Item] = []
+    events: list[dict[str, Any]] = []
+    bad: list[dict[str, Any]] = []
     for item in shaper.items(islice(sheet.rows(), rows_max)):
         chosen = events if isinstance(item, list) else bad
         if len(chosen) < events_max:
-            chosen.append(item)
+            chosen.append(described(item))
     return DryRun(sheet.name, sheet.columns, events, bad, shaper.rows_read, shaper.skipped)
 
 

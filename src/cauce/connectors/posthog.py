@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cauce.connectors.reading import ITEMS_MAX, Unusable, read_body, refused, shown
+from cauce.connectors.reading import Unusable, read_body, refused, shown
 from cauce.connectors.values import corrected, moment_of, text_of
 from cauce.model import Event, Identifier, Reason, Received, Record, Source, position_of
 
@@ -33,7 +33,7 @@ def decode(record: Record, source: Source) -> list[Received]:
     opened = read_body(record)
     sent_text = opened.envelope.get("sent_at")
     found: list[Received] = []
-    for index, item in enumerate(opened.items[:ITEMS_MAX]):
+    for index, item in enumerate(opened.items):
         if item.__class__ is Unusable:
             found.append(refused(record, source, index, item.text, item.reason))
         elif item.__class__ is not dict:

@@ -8,6 +8,7 @@ decoding them, so that one bad item spoils only itself.
 from __future__ import annotations
 
 import re
+import threading
 import zlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -37,6 +38,16 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _BLANK = re.compile(rb"[ \t\r\n]*")
+
+
+class _Tools(threading.local):
+    """Each thread's own decompressor: making one costs more than reading a small body with it."""
+
+    def __init__(self) -> None:
+        self.zstd = zstandard.ZstdDecompressor()
+
+
+_tools = _Tools()
 
 
 class Unusable(NamedTuple):
@@ -91,7 +102,7 @@ def _unzstd(body: bytes, bytes_max: int) -> bytes:
     try:
         length = zstandard.frame_content_size(body)
         if 0 <= length <= bytes_max:
-            return zstandard.ZstdDecompressor().decompress(body)
+            return _tools.zstd.decompress(body)
         parts: list[bytes] = []
         left = bytes_max + 1
         with zstandard.ZstdDecompressor(max_window_size=2**27).stream_reader(body) as reader:
@@ -106,10 +117,15 @@ def _unzstd(body: bytes, bytes_max: int) -> bytes:
 def read_body(record: Record) -> Opened:
     """Items of a record's body; never raises: a body that cannot be read at all is one `Unusable` item."""
     try:
-        return read_items(open_body(record.body))
+        opened = read_items(open_body(record.body))
     except (Unreadable, TooLarge) as fault:
         text = record.body[: 2**16].decode("utf-8", "backslashreplace")
         return Opened({}, [Unusable(text, Reason("unreadable", "", "a JSON document", _short(fault.message)))])
+    if len(opened.items) <= ITEMS_MAX:
+        return opened
+    rest = msgspec.json.encode([getattr(item, "text", item) for item in opened.items[ITEMS_MAX - 1 :]]).decode()
+    reason = Reason("too_many_items", "", f"at most {ITEMS_MAX} items", str(len(opened.items)))
+    return Opened(opened.envelope, [*opened.items[: ITEMS_MAX - 1], Unusable(rest, reason)])
 
 
 def read_items(body: bytes) -> Opened:

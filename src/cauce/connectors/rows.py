@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cauce.connectors.reading import ITEMS_MAX, Unusable, read_body, refused, shown
+from cauce.connectors.reading import Unusable, read_body, refused, shown
 from cauce.connectors.values import kind_of, moment_of, text_of
 from cauce.model import Event, Identifier, Reason, Received, Record, Source, position_of
 
@@ -21,7 +21,7 @@ TYPES = ("identify", "track", "page", "screen", "group", "alias")
 def decode(record: Record, source: Source) -> list[Received]:
     """Items of a record in order, each as an event or with the reasons why it is none; pure, never raises."""
     found: list[Received] = []
-    for index, item in enumerate(read_body(record).items[:ITEMS_MAX]):
+    for index, item in enumerate(read_body(record).items):
         position = position_of(record.offset, index)
         if item.__class__ is Unusable:
             found.append(refused(record, source, index, item.text, item.reason))

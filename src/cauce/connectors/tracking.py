@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from cauce.connectors.reading import ITEMS_MAX, Unusable, read_body, refused, shown
+from cauce.connectors.reading import Unusable, read_body, refused, shown
 from cauce.connectors.values import corrected, kind_of, moment_of, text_of
 from cauce.model import Event, Identifier, Reason, Received, Record, Source, position_of
 
@@ -39,12 +39,7 @@ class Call(Exception):
 def decode(record: Record, source: Source) -> list[Received]:
     """Calls of a record in order, each as an event or with the reasons why it is none; pure, never raises."""
     opened = read_body(record)
-    reader = _Reader(record, source, opened.envelope)
-    if len(opened.items) > ITEMS_MAX:
-        kept, rest = opened.items[: ITEMS_MAX - 1], opened.items[ITEMS_MAX - 1 :]
-        reason = Reason("too_many_items", "", f"at most {ITEMS_MAX} items", str(len(opened.items)))
-        return [*reader.read_all(kept), refused(record, source, ITEMS_MAX - 1, rest, reason)]
-    return reader.read_all(opened.items)
+    return _Reader(record, source, opened.envelope).read_all(opened.items)
 
 
 class _Reader:
@@ -90,7 +85,8 @@ class _Reader:
         """The event of a call; the order of the steps is that of how often they decide something."""
         get = item.get
         type_ = get("type")
-        if not type_ or item.get("messageId").__class__ is not str or self.envelope_says:
+        id_ = get("messageId")
+        if self.envelope_says or not type_ or not id_ or id_.__class__ is not str:
             self._complete(item, position)
             type_ = item["type"]
         if type_.__class__ is not str or type_ not in _KNOWN:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+import re
 import sqlite3
 import zlib
 from collections import defaultdict
@@ -40,7 +41,7 @@ from cauce.events.rules import (
     mentioned,
     pack_block,
 )
-from cauce.model import DECISIONS, Event, Fate, Received, Record, index_of, offset_of
+from cauce.model import DECISIONS, Event, Fate, Identifier, Received, Record, index_of, offset_of
 
 ITEM_LISTS = ("batch", "events", "rows")
 """Names under which a request's JSON body holds its list of items."""
@@ -49,7 +50,25 @@ GZIP_MAGIC = b"\x1f\x8b"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 RECORDS_PER_READ = 500
 NEEDLES_MAX = 16
+TELLING_CHARACTERS = 6
+"""Shorter values (a customer number 7) are found by identifier only, never inside other text."""
 DECOMPRESSED_BYTES_MAX = 2**30
+
+IMPERSONAL_DECISIONS = frozenset(
+    (
+        "contract.applied",
+        "contract.removed",
+        "identity.rules_applied",
+        "survivorship.applied",
+        "trait.applied",
+        "trait.removed",
+        PERSON_ERASED,
+        QUARANTINE_REPLAYED,
+    )
+)
+"""Definitions, which concern nobody, and decisions that the archive keeps without values."""
+
+PHONE_DIGITS = 9
 
 DECISION_FATE = "decision"
 """What a blanked decision leaves: it never was in the counts."""
@@ -66,23 +85,27 @@ Identify = Callable[[Event], tuple[int, ...]]
 
 
 class Erasure(msgspec.Struct, frozen=True):
-    """One decision at work: ids of what is erased, and the values as the decision named them."""
+    """One decision at work: ids of what is erased, and the identifiers as the decision named them."""
 
     position: int
     identifier_ids: tuple[int, ...]
-    values: tuple[str, ...] = ()
+    identifiers: tuple[Identifier, ...] = ()
 
     @classmethod
     def of(cls, event: Event, identifier_ids: Iterable[int]) -> Erasure:
         """The erasure that a `person.erased` decision asks for; `identifier_ids` are those that identity worked out."""
         ids = erased_ids(event.properties) | set(identifier_ids)
-        values = [identifier.value for identifier in mentioned(event.properties.get("identifiers", []))]
-        return cls(event.position, tuple(sorted(ids)), tuple(values))
+        return cls(event.position, tuple(sorted(ids)), tuple(mentioned(event.properties.get("identifiers", []))))
 
-    def names(self, text: str) -> bool:
-        """Whether one of the values stands anywhere in a text."""
+    def is_in(self, text: str) -> bool:
+        """Whether one of the values stands anywhere in a text; short ones would be in anybody's."""
         folded = text.casefold()
-        return any(value.casefold() in folded for value in self.values)
+        return any(len(value) >= TELLING_CHARACTERS and value.casefold() in folded for _, value in self.identifiers)
+
+    def names(self, identifiers: Iterable[Identifier]) -> bool:
+        """Whether one of the identifiers is an erased one, as written."""
+        wanted = {(kind, value.casefold()) for kind, value in self.identifiers}
+        return any((kind, value.casefold()) in wanted for kind, value in identifiers)
 
 
 class Target(msgspec.Struct, frozen=True, array_like=True):
@@ -154,14 +177,13 @@ def find_decisions(tables: Reader, erasure: Erasure, identify: Identify) -> list
 
 
 def _is_about(event: Event, erasure: Erasure, identify: Identify) -> bool:
-    if event.name in (PERSON_ERASED, QUARANTINE_REPLAYED):
-        return False  # they are archived without values
-    if erasure.names(searchable(event.properties)):
-        return True
+    if event.name in IMPERSONAL_DECISIONS:
+        return False
     names = tuple(mentioned(event.properties))
-    return bool(names) and not set(identify(msgspec.structs.replace(event, identifiers=names))).isdisjoint(
-        erasure.identifier_ids
-    )
+    if erasure.names(names) or erasure.is_in(searchable(event.properties)):
+        return True
+    ids = identify(msgspec.structs.replace(event, identifiers=names)) if names else ()
+    return not set(ids).isdisjoint(erasure.identifier_ids)
 
 
 def find_aside(tables: Reader, tools: Tools, erasure: Erasure) -> list[Target]:
@@ -175,19 +197,50 @@ def find_aside(tables: Reader, tools: Tools, erasure: Erasure) -> list[Target]:
             found += [
                 _target(erasure, item.position, fates[item.position], item.event.id if item.event else "")
                 for item in tools.decode(record)
-                if item.position in fates and not item.erased and _is_of(item, erasure, tools.identify)
+                if item.position in fates
+                and not item.erased
+                and _is_of(item, fates[item.position], erasure, tools.identify)
             ]
     return found
 
 
-def _is_of(item: Received, erasure: Erasure, identify: Identify) -> bool:
-    if item.event is not None and not set(identify(item.event)).isdisjoint(erasure.identifier_ids):
+def _is_of(item: Received, fate: str, erasure: Erasure, identify: Identify) -> bool:
+    if erasure.is_in(searchable(item.raw)):
         return True
-    return erasure.names(searchable(item.raw))
+    if fate == Fate.QUARANTINED and _mentions(item.raw, erasure.identifiers):
+        return True
+    return item.event is not None and not set(identify(item.event)).isdisjoint(erasure.identifier_ids)
+
+
+def _mentions(raw: Any, identifiers: Iterable[Identifier]) -> bool:
+    """Whether a quarantined item names an identifier: a short value must be the whole of a field, a phone its digits.
+
+    The quarantine blanks its own copy by the same rule, so that a replay finds what the state says.
+    """
+    texts = [text.casefold() for text in _scalars(raw)]
+    numbers = [re.sub(r"\D", "", text) for text in texts]
+    for kind, value in identifiers:
+        digits = re.sub(r"\D", "", value)[-PHONE_DIGITS:]
+        is_phone = kind == "phone" and len(digits) == PHONE_DIGITS
+        if value.casefold() in texts or (is_phone and any(digits in number for number in numbers)):
+            return True
+    return False
+
+
+def _scalars(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield str(key)
+            yield from _scalars(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _scalars(inner)
+    elif value is not None:
+        yield str(value)
 
 
 def _target(erasure: Erasure, position: int, fate: str, event_id: str) -> Target:
-    return Target(position, str(fate), "" if erasure.names(event_id) else event_id)
+    return Target(position, str(fate), "" if erasure.is_in(event_id) else event_id)
 
 
 def searchable(raw: Any) -> str:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -55,7 +56,15 @@ SCHEMA = pa.schema(
 )
 
 ROW_GROUP_ROWS = 32_768
-"""Rows that are sorted together; their smallest and largest `occurred` let a reader skip them."""
+"""Rows whose smallest and largest `occurred` let a reader skip them together."""
+
+OVERLAP_MAX = 1.5
+"""How much longer all row groups together may last than the file before its rows are sorted."""
+
+SORTED_BYTES_MAX = 2**30
+
+_DICTIONARY_COLUMNS = ["source", "channel", "type", "name", "identifiers.list.element.kind"]
+_STATISTICS_COLUMNS = ["position", "source", "channel", "type", "name", "occurred", "received", "subject"]
 
 FULL_ROWS = 1_000_000
 """A file of this size is not compacted again."""
@@ -202,9 +211,13 @@ def _write_parquet(path: Path, batches: Iterable[pa.RecordBatch]) -> tuple[int, 
     firsts: list[tuple[int, int]] = []
     lasts: list[tuple[int, int]] = []
     rows = 0
-    names = ["source", "channel", "type", "name", "identifiers.list.element.kind"]
     with pq.ParquetWriter(
-        path, SCHEMA, compression="zstd", compression_level=1, use_dictionary=names, store_schema=True
+        path,
+        SCHEMA,
+        compression="zstd",
+        compression_level=1,
+        use_dictionary=_DICTIONARY_COLUMNS,
+        write_statistics=_STATISTICS_COLUMNS,
     ) as writer:
         for group in _row_groups(batches):
             positions, moments = pc.min_max(group["position"]), pc.min_max(group["occurred"].cast(pa.int64()))
@@ -224,7 +237,7 @@ def _write_parquet(path: Path, batches: Iterable[pa.RecordBatch]) -> tuple[int, 
 
 
 def _row_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """Tables of `ROW_GROUP_ROWS` rows (the last one fewer), each sorted by when it happened."""
+    """The rows in their order, as tables of `ROW_GROUP_ROWS` rows (the last one fewer)."""
     waiting: list[pa.RecordBatch] = []
     count = 0
     for batch in batches:
@@ -232,16 +245,28 @@ def _row_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
         count += batch.num_rows
         while count >= ROW_GROUP_ROWS:
             table = pa.Table.from_batches(waiting, SCHEMA)
-            yield _sorted(table.slice(0, ROW_GROUP_ROWS))
+            yield table.slice(0, ROW_GROUP_ROWS)
             waiting = table.slice(ROW_GROUP_ROWS).to_batches()
             count -= ROW_GROUP_ROWS
     if count:
-        yield _sorted(pa.Table.from_batches(waiting, SCHEMA))
+        yield pa.Table.from_batches(waiting, SCHEMA)
 
 
-def _sorted(table: pa.Table) -> pa.Table:
+def clustered(batches: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
+    """Rows sorted by when they happened, if the order of arrival would leave row groups whose times overlap much.
+
+    Live events arrive nearly in order and stay as they are: sorting costs as much as writing.
+    """
+    table = pa.Table.from_batches(batches, SCHEMA)
+    if table.num_rows <= ROW_GROUP_ROWS or table.nbytes > SORTED_BYTES_MAX:
+        return batches
+    moments = table["occurred"].cast(pa.int64()).to_numpy()
+    spans = [int(np.ptp(moments[start : start + ROW_GROUP_ROWS])) for start in range(0, len(moments), ROW_GROUP_ROWS)]
+    if sum(spans) <= OVERLAP_MAX * int(np.ptp(moments)):
+        return batches
     order = pc.sort_indices(table, sort_keys=[("occurred", "ascending"), ("position", "ascending")])
-    return table.combine_chunks().take(order)
+    sorted_batches: list[pa.RecordBatch] = table.combine_chunks().take(order).to_batches()
+    return sorted_batches
 
 
 def _sync(path: Path) -> int:
@@ -455,7 +480,7 @@ class HistoryWriter:
 
     def _written(self, batches: Sequence[pa.RecordBatch]) -> list[HistoryFile]:
         days = by_day(batches)
-        return [file for day in sorted(days) if (file := self.folder.write(days[day], day))]
+        return [file for day in sorted(days) if (file := self.folder.write(clustered(days[day]), day))]
 
     def _merged(self, run: Sequence[HistoryFile]) -> list[HistoryFile]:
         file = self.folder.write((batch for part in run for batch in self.folder.read(part)), run[0].day)

@@ -21,7 +21,8 @@ from cauce.errors import Busy, CauceError
 FLUSH_BYTES_MAX = 8_388_608
 """Bytes in one append, before compression; bounds how long those who come next wait."""
 FLUSH_RECORDS_MAX = 5_000
-COMPRESS_FROM_BYTES = 512
+COMPRESS_FROM_BYTES = 2_048
+"""A single event shrinks by half only, and unpacking it costs as much as decoding it."""
 RETRY_SECONDS = 2
 
 Waiting = tuple[tuple[str, str, int, bytes], "asyncio.Future[None]", bool]

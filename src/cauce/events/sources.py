@@ -13,7 +13,8 @@ import sqlite3
 import string
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
@@ -160,7 +161,7 @@ class Sources:
         """
         _check(source)
         key, created = _new_key(), _now()
-        with self._lock, self._changing(by, "source added", source.name):
+        with self._changing(by, "source added", source.name):
             if self._select("select 1 from sources where name = ?", source.name):
                 raise Conflict(
                     f"there is a source {source.name!r} already", hint="Use `cauce sources rotate` for a key"
@@ -176,7 +177,7 @@ class Sources:
         changed = msgspec.structs.replace(self.get(name), **{**changes, "name": name})
         _check(changed)
         what = "source changed: " + ", ".join(f"{field}={value}" for field, value in sorted(changes.items()))
-        with self._lock, self._changing(by, what, name):
+        with self._changing(by, what, name):
             self._connection.execute(
                 "update sources set source = ? where name = ?", (msgspec.json.encode(changed), name)
             )
@@ -193,7 +194,7 @@ class Sources:
         """A further write key of a source, shown only now; the older ones work until they are revoked."""
         self.get(name)
         key = _new_key()
-        with self._lock, self._changing(by, f"key …{key[-HINT_CHARACTERS:]} added", name):
+        with self._changing(by, f"key …{key[-HINT_CHARACTERS:]} added", name):
             self._insert_key(key, name, _now())
         return key
 
@@ -203,7 +204,7 @@ class Sources:
         ending = hint[-HINT_CHARACTERS:]
         if ending not in living:
             raise NotFound(f"source {name!r} has no living key that ends in {ending!r}", hint=nearest(ending, living))
-        with self._lock, self._changing(by, f"key …{ending} revoked", name):
+        with self._changing(by, f"key …{ending} revoked", name):
             self._connection.execute(
                 "update keys set revoked = ? where source = ? and hint = ? and revoked is null", (_now(), name, ending)
             )
@@ -214,7 +215,7 @@ class Sources:
         if role not in ROLES:
             raise DefinitionInvalid(f"expected role to be one of {', '.join(ROLES)}, got {role!r}")
         key = _new_key()
-        with self._lock, self._changing(by, f"access key …{key[-HINT_CHARACTERS:]} added as {role}", name):
+        with self._changing(by, f"access key …{key[-HINT_CHARACTERS:]} added as {role}", name):
             if self._select("select 1 from access_keys where name = ?", name):
                 raise Conflict(f"{name!r} has an access key already", hint="Revoke it first")
             self._connection.execute(
@@ -228,7 +229,7 @@ class Sources:
         names = [access.name for access, _, _ in self.access()]
         if name not in names:
             raise NotFound(f"nobody named {name!r} has an access key", hint=nearest(name, names))
-        with self._lock, self._changing(by, "access key revoked", name):
+        with self._changing(by, "access key revoked", name):
             self._connection.execute("delete from access_keys where name = ?", (name,))
 
     def close(self) -> None:
@@ -277,31 +278,23 @@ class Sources:
             "insert into keys values (?, ?, ?, ?, null)", (_hash(key), name, key[-HINT_CHARACTERS:], created)
         )
 
-    def _changing(self, who: str, what: str, subject: str) -> _Change:
-        return _Change(self, self._connection, (_now(), who, what, subject))
-
-
-class _Change:
-    """One transaction with its audit entry; afterwards this process knows it at once."""
-
-    def __init__(self, sources: Sources, connection: sqlite3.Connection, entry: tuple[int, str, str, str]) -> None:
-        self._sources = sources
-        self._connection = connection
-        self._entry = entry
-
-    def __enter__(self) -> None:
-        try:
-            self._connection.execute("begin immediate")
-        except sqlite3.Error as fault:
-            raise StorageBroken(f"cannot change the sources in {self._sources.path}: {fault}") from None
-
-    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: object) -> None:
-        if kind is not None:
-            self._connection.execute("rollback")
-            return
-        self._connection.execute("insert into key_audit (at, who, what, subject) values (?, ?, ?, ?)", self._entry)
-        self._connection.execute("commit")
-        self._sources._load()
+    @contextmanager
+    def _changing(self, who: str, what: str, subject: str) -> Iterator[None]:
+        """One transaction with its audit entry; afterwards this process knows it at once."""
+        with self._lock:
+            try:
+                self._connection.execute("begin immediate")
+                yield
+                self._connection.execute(
+                    "insert into key_audit (at, who, what, subject) values (?, ?, ?, ?)", (_now(), who, what, subject)
+                )
+                self._connection.execute("commit")
+            except sqlite3.Error as fault:
+                raise StorageBroken(f"cannot change the sources in {self.path}: {fault}") from None
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.execute("rollback")
+            self._load()
 
 
 def _hash(key: str) -> bytes:

@@ -105,7 +105,7 @@ class ArchiveStage:
     """
 
     name = "archive"
-    tables = store.TABLES
+    tables: tuple[Table, ...] = store.TABLES
 
     def __init__(
         self,

@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qs
 
 QUERY_NAMES = ("writeKey", "api_key", "token")
 
 
+@lru_cache(maxsize=4_096)
 def of_header(value: bytes) -> str:
     """The key of an Authorization header: user name of `Basic`, or the `Bearer` token; "" when there is none."""
     scheme, _, rest = value.partition(b" ")
@@ -20,7 +22,7 @@ def of_header(value: bytes) -> str:
     if scheme != b"basic":
         return ""
     try:
-        return base64.b64decode(rest.strip(), validate=False).decode("latin-1").partition(":")[0]
+        return base64.b64decode(rest.strip() + b"==").decode("latin-1").partition(":")[0]
     except binascii.Error:
         return ""
 

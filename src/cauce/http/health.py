@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -68,22 +68,9 @@ class Health:
         return ready, details
 
 
-def by_source(counts: Any) -> dict[str, dict[str, int]]:
-    """{source: {fate: number}} of what `quality.counts()` gives: such a mapping, or rows with these fields."""
-    found: dict[str, dict[str, int]] = {}
-    if isinstance(counts, Mapping):
-        for source, fates in counts.items():
-            fields = fates if isinstance(fates, Mapping) else msgspec.structs.asdict(fates)
-            found[str(source)] = {str(fate): number for fate, number in fields.items() if isinstance(number, int)}
-        return found
-    for row in counts:
-        fields = msgspec.structs.asdict(row)
-        source = str(fields.pop("source", ""))
-        sums = found.setdefault(source, {})
-        for fate, number in fields.items():
-            if isinstance(number, int) and not isinstance(number, bool):
-                sums[fate] = sums.get(fate, 0) + number
-    return found
+def by_source(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
+    """{source: {fate: number}} of the rows of `quality.counts()`."""
+    return {str(row["source"]): {fate: row[fate] for fate in row if fate != "source"} for row in rows}
 
 
 def routes(health: Health) -> list[Route]:

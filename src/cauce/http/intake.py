@@ -24,6 +24,7 @@ from cauce.http import browser, cors, credentials
 from cauce.http.asgi import Message, Receive, Scope, Send, answer
 from cauce.http.health import LOOK_SECONDS, Health
 from cauce.http.metrics import Metrics
+from cauce.http.patience import Patience
 from cauce.http.problems import JSON, Headers, MethodNotAllowed, Overloaded, body_of, headers_of, status_of
 from cauce.model import Source
 from cauce.settings import Settings
@@ -82,7 +83,7 @@ class Intake:
         self._backlog_bytes = 0
         self._backlog_looked = float("-inf")
         self._connectors = registry.find("cauce.connectors", role="decode")
-        self._body_seconds_max = BODY_SECONDS_MAX
+        self._patience = Patience(BODY_SECONDS_MAX)
 
     def serves(self, path: str) -> bool:
         """Whether a path belongs to the intake."""
@@ -166,21 +167,22 @@ class Intake:
     async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
         """The whole body; TooLarge when it is longer than allowed, Busy when it takes too long to come."""
         try:
-            async with asyncio.timeout(self._body_seconds_max):
+            with self._patience.limit():
                 told = headers.get(b"content-length", b"")
                 if told.isdigit() and int(told) > self._body_bytes_max:
-                    await self._drain(receive, 0)
+                    await self._drain(receive, 0, True)
                 message = await receive()
                 if message["type"] == "http.disconnect":
                     raise Gone
-                if not message.get("more_body"):
-                    body: bytes = message.get("body", b"")
-                    if len(body) > self._body_bytes_max:
-                        raise self._too_large()
-                    return body
-                return await self._parts(message, receive)
+                if message.get("more_body"):
+                    return await self._parts(message, receive)
+                body: bytes = message.get("body", b"")
         except TimeoutError:
-            raise Busy(f"the body did not come within {self._body_seconds_max:g} s", retry_after_seconds=1) from None
+            seconds = self._patience.seconds_max
+            raise Busy(f"the body did not come within {seconds:g} s", retry_after_seconds=1) from None
+        if len(body) > self._body_bytes_max:
+            raise self._too_large()
+        return body
 
     async def _parts(self, message: Message, receive: Receive) -> bytes:
         parts = [message.get("body", b"")]
@@ -194,12 +196,11 @@ class Intake:
             size += len(part)
             if size > self._body_bytes_max:
                 parts.clear()
-                await self._drain(receive, size)
+                await self._drain(receive, size, message.get("more_body", False))
         return b"".join(parts)
 
-    async def _drain(self, receive: Receive, size: int) -> NoReturn:
+    async def _drain(self, receive: Receive, size: int, more: bool) -> NoReturn:
         """Reads on without keeping anything, within bounds, so that the client gets to read why it is refused."""
-        more = True
         while more and size < self._body_bytes_max * DRAINED_BODIES_MAX:
             message = await receive()
             if message["type"] == "http.disconnect":

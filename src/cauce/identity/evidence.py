@@ -11,6 +11,8 @@ from itertools import combinations
 from operator import itemgetter
 from typing import Any
 
+import msgspec
+
 from cauce.identity.partition import DECLARED, SUPPORT_MAX, Known, Link
 from cauce.identity.rules import ID_MASK, Rules, identifier_id
 from cauce.model import Event, Identifier, Source
@@ -28,34 +30,35 @@ UNSEEN: Any = object()
 SourceOf = Callable[[str], Source | None]
 
 
-class Resolved:
-    """A set of identifiers as one source sends it, normalised; `settled_…`: events not before tell nothing new."""
+class Resolved(msgspec.Struct, gc=False):
+    """A set of identifiers as one source sends it, normalised, and the (key, low, high) of its links. Mutable:
 
-    __slots__ = ("identifiers", "ids", "pairs", "settled_occurred", "settled_received", "subject")
+    an event tells something new only before `settled_occurred`, or when it was received before `settled_received`.
+    """
 
-    def __init__(self, identifiers: tuple[tuple[int, str, str, int], ...]) -> None:
-        self.identifiers = identifiers
-        self.ids = tuple(identifier[0] for identifier in identifiers)
-        self.subject = self.ids[0] if self.ids else 0
-        self.pairs = _pairs(self.ids)
-        self.settled_occurred = NEVER if self.ids else -NEVER
-        self.settled_received = -NEVER
+    identifiers: tuple[tuple[int, str, str, int], ...]
+    ids: tuple[int, ...]
+    subject: int
+    pairs: tuple[tuple[int, int, int], ...]
+    settled_occurred: int
+    settled_received: int
+
+
+NOBODY = Resolved((), (), 0, (), -NEVER, -NEVER)
 
 
 def link_id(low: int, high: int) -> int:
-    """Key of a link: 63 bits mixed from two ids that are uniform already."""
-    mixed = (low * 0x9E3779B97F4A7C15 + high * 0xC2B2AE3D27D4EB4F) & 0xFFFFFFFFFFFFFFFF
-    mixed ^= mixed >> 29
-    return (mixed * 0xBF58476D1CE4E5B9 >> 1) & ID_MASK
+    """Key of a link: 63 bits of two ids that are uniform already, a permutation in each of them."""
+    return (low ^ high * 0x9E3779B97F4A7C15) & ID_MASK
 
 
 def _pairs(ids: tuple[int, ...]) -> tuple[tuple[int, int, int], ...]:
     """(key, low, high) of the links of one event: all pairs when they are few, else each with the subject."""
     if len(ids) < 2:
         return ()
-    couples = combinations(ids, 2) if len(ids) <= PAIRWISE_IDENTIFIERS_MAX else ((ids[0], id) for id in ids[1:])
+    couples = combinations(ids, 2) if len(ids) <= PAIRWISE_IDENTIFIERS_MAX else [(ids[0], id) for id in ids[1:]]
     ordered = [(a, b) if a < b else (b, a) for a, b in couples]
-    return tuple((link_id(low, high), low, high) for low, high in ordered)
+    return tuple([(link_id(low, high), low, high) for low, high in ordered])
 
 
 class Resolver:
@@ -79,12 +82,14 @@ class Resolver:
                 usable = self._normalise(identifier, region)
             if usable is not None and usable[0] not in found:
                 found[usable[0]] = usable
-        ranked = list(found.values()) if len(found) < 2 else sorted(found.values(), key=RANK)
-        return Resolved(
-            tuple(
-                (id, kind, value, DECLARED if shared_device and device else 0) for id, kind, value, device, _ in ranked
-            )
-        )
+        if not found:
+            return NOBODY
+        ranked = list(found.values()) if len(found) == 1 else sorted(found.values(), key=RANK)
+        named = [
+            (id, kind, value, DECLARED if shared_device and device else 0) for id, kind, value, device, _ in ranked
+        ]
+        ids = tuple([each[0] for each in named])
+        return Resolved(tuple(named), ids, ids[0], _pairs(ids), NEVER, -NEVER)
 
     def identify(self, identifier: Identifier, source_name: str) -> int:
         """Id of one identifier as a source sends it; 0 when it is unusable."""

@@ -19,11 +19,17 @@ from cauce.registry import nearest
 ID_MASK = 2**63 - 1
 OTHER = "other"
 RECORD = "record"
+KINDS_MAX = 10_000
+"""Kinds that nobody named and that are remembered; more are worked out each time."""
 POLICIES = ("nobody", "last_authenticated")
 
 _TOP = ("defaults", "default_region", "shared_device", "email_providers", "sources", "blocked", "kinds")
 _KIND_FIELDS = tuple(field for field in Kind.__struct_fields__ if field != "name")
 _KIND_NAME = re.compile(r"[a-z0-9][a-z0-9_.\-]{0,63}")
+
+
+Reading = tuple[Kind, re.Pattern[str] | None, re.Pattern[str] | None]
+"""A kind, its blocked values and the pattern its values must match."""
 
 
 class SharedDevice(msgspec.Struct, frozen=True):
@@ -49,7 +55,7 @@ def identifier_id(kind: str, value: str, secret: bytes) -> int:
 class Rules:
     """A checked set of rules, immutable; `Rules.from_dict` reads one, `as_dict` gives it back in full."""
 
-    __slots__ = ("_blocked", "_inherited", "_patterns", "blocked", "default_region", "email_providers", "kinds",
+    __slots__ = ("_inherited", "_readings", "blocked", "default_region", "email_providers", "kinds",
                  "shared_device", "sources")  # fmt: skip
 
     def __init__(
@@ -69,8 +75,14 @@ class Rules:
         self.email_providers = email_providers
         self.sources = dict(sources or {})
         self._inherited: dict[str, Kind] = {}
-        self._patterns = {kind.name: re.compile(kind.pattern) for kind in self.kinds.values() if kind.pattern}
-        self._blocked = {kind.name: _any_of((*blocked, *kind.blocked)) for kind in self.kinds.values()}
+        self._readings: dict[str, Reading] = {
+            kind.name: (
+                kind,
+                _any_of((*blocked, *kind.blocked)),
+                re.compile(kind.pattern) if kind.pattern else None,
+            )
+            for kind in self.kinds.values()
+        }
 
     @classmethod
     def default(cls) -> Rules:
@@ -165,9 +177,8 @@ class Rules:
             return found
         found = self._inherited.get(name)
         if found is None:
-            parent = RECORD if name.startswith(f"{RECORD}.") and RECORD in self.kinds else OTHER
-            found = msgspec.structs.replace(self.kinds[parent], name=name)
-            if len(self._inherited) < 10_000:
+            found = msgspec.structs.replace(self.kinds[self._parent(name)], name=name)
+            if len(self._inherited) < KINDS_MAX:
                 self._inherited[name] = found
         return found
 
@@ -176,22 +187,27 @@ class Rules:
 
         `region` (ISO 3166) reads national phone numbers; empty for the rules' default.
         """
-        if not identifier.kind or not isinstance(identifier.value, str):
+        raw = identifier.value
+        if not identifier.kind or not isinstance(raw, str):
             return None
-        kind = self.kind(identifier.kind)
-        value = normalised(kind, identifier.value, region or self.default_region, self.email_providers)
-        if value is None:
+        kind, blocked, pattern = self._readings.get(identifier.kind) or self._reading(identifier.kind)
+        value = normalised(kind, raw, region or self.default_region, self.email_providers)
+        if value is None or (pattern is not None and not pattern.fullmatch(value)):
             return None
-        home = identifier.kind if identifier.kind in self.kinds else self._home(identifier.kind)
-        blocked = self._blocked[home]
         if blocked is not None:
-            raw = identifier.value.strip()
+            raw = raw.strip()
             if blocked.fullmatch(value) or (raw != value and blocked.fullmatch(raw)):
                 return None
-        pattern = self._patterns.get(home)
-        return value if pattern is None or pattern.fullmatch(value) else None
+        return value
 
-    def _home(self, name: str) -> str:
+    def _reading(self, name: str) -> Reading:
+        """Kind, blocked values and pattern of a kind that nobody named."""
+        found = (self.kind(name), *self._readings[self._parent(name)][1:])
+        if len(self._readings) < KINDS_MAX:
+            self._readings[name] = found
+        return found
+
+    def _parent(self, name: str) -> str:
         return RECORD if name.startswith(f"{RECORD}.") and RECORD in self.kinds else OTHER
 
 

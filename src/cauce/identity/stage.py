@@ -97,7 +97,9 @@ class IdentityStage:
                 continue
             found = self._resolver.resolve(event.identifiers, event.source)
             resolved[event.identifiers, event.source] = found
-            wanted.update(id for id in found.ids if id not in known)
+            for id in found.ids:
+                if id not in known:
+                    wanted.add(id)
             for key, low, high in found.pairs:
                 if key not in links:
                     pairs[key] = (low, high)
@@ -225,10 +227,11 @@ class IdentityStage:
         self._forget_batch()
         ledger, bound = self._ledger, self._cache_identifiers
         if max(len(ledger.known), len(self._resolved), len(ledger.links) // 2) > bound:
-            known = {id: ledger.known[id] for id in list(ledger.known)[-(bound // 2) :]}
+            half = max(1, bound // 2)
+            known = {id: ledger.known[id] for id in list(ledger.known)[-half:]}
             links = {key: link for key, link in ledger.links.items() if link.low in known and link.high in known}
             ledger.known, ledger.links = known, links
-            recent = list(self._resolved.items())[-(bound // 2) :]
+            recent = list(self._resolved.items())[-half:]
             # An entry may stay only with all that it names: what memory lacks would count as new.
             self._resolved = {key: found for key, found in recent if all(id in known for id in found.ids)}
 

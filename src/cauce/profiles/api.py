@@ -10,16 +10,18 @@ from typing import Any, Protocol
 
 import msgspec
 
-from cauce.engines.api import Reader
+from cauce.engines.api import Reader, Row
 from cauce.errors import DefinitionInvalid, NotFound
 from cauce.identity.api import Member
-from cauce.model import Event
+from cauce.model import DECISION, Event
 from cauce.profiles import store, strand
 from cauce.profiles.computed import Traits
 from cauce.profiles.consent import Consent, consents_of
 from cauce.profiles.definitions import Definition, SurvivorshipRules
 from cauce.profiles.golden import GoldenTrait, golden_traits
 from cauce.profiles.past import Grounds, Known, Memory, Neighbours, Past
+from cauce.profiles.stage import DEFINITIONS_REMOVED, TRAIT_SET, removed_names, validate
+from cauce.registry import nearest
 
 PAGE_EVENTS_MAX = 1_000
 FILTERED_ROWS = 500
@@ -87,6 +89,7 @@ class Profiles:
         self._people = people
         self._archive = archive
         self._grounds = grounds
+        self._compiled: tuple[list[Row], Traits] | None = None
         self._now = now
 
     def profile(self, person: int, *, as_of: int | None = None, now: int | None = None) -> Profile:
@@ -101,12 +104,13 @@ class Profiles:
         with self._reader.snapshot():
             members = self._members(person)
             known = self._known([member.id for member in members])
-            traits, rules = Traits(self._definitions().items()), store.survivorship(self._reader)
-        return summed(person, tuple(members), known, Scale(traits, rules, now))
+            traits, rules = self._traits(), store.survivorship(self._reader)
+        # Members come oldest first, and the oldest gives a person its id: an id that was merged away leads to it.
+        return summed(members[0].id, tuple(members), known, Scale(traits, rules, now))
 
     def _past(self, person: int, moment: int) -> Profile:
         with self._reader.snapshot():
-            traits, rules = Traits(self._definitions().items()), store.survivorship(self._reader)
+            traits, rules = self._traits(), store.survivorship(self._reader)
             past = Past(self._reader, self._people, self._archive, self._grounds, moment)
             was, members, known = past.known(person, traits)
         return summed(was, members, known, Scale(traits, rules, moment))
@@ -133,29 +137,39 @@ class Profiles:
         now = self._now() if now is None else now
         with self._reader.snapshot():
             ids = [member.id for member in self._members(person)]
-            definitions = self._definitions()
+            traits = self._traits()
             pulses = store.strands(self._reader, store.PULSES, ids)
-        known = {each.name for each in definitions.values()}
+        values = values_in(added_up(pulses.values(), traits), traits, now)
         for name in wanted:
-            if name not in known:
-                raise NotFound(f"no computed trait is named {name!r}", hint=f"Known: {', '.join(sorted(known))}")
-        traits = Traits((slot, each) for slot, each in definitions.items() if not wanted or each.name in wanted)
-        return values_in(added_up(pulses.values(), traits), traits, now)
+            if name not in values:
+                raise NotFound(f"no computed trait is named {name!r}", hint=nearest(name, list(values)))
+        return {name: values[name] for name in wanted} if wanted else values
 
     def definitions(self) -> tuple[Definition, ...]:
         """The computed traits that are in force, by name."""
-        return tuple(sorted(self._definitions().values(), key=lambda each: each.name))
+        return tuple(sorted((trait.definition for trait in self._traits()), key=lambda each: each.name))
 
     def survivorship(self) -> SurvivorshipRules:
         """The survivorship rules that are in force."""
         return store.survivorship(self._reader)
+
+    def validate(self, name: str, properties: Mapping[str, Any]) -> None:
+        """DefinitionInvalid when a decision of this name and properties would do nothing; doors ask before deciding."""
+        validate(Event("", "", "", DECISION, name, 0, 0, 0, properties=dict(properties)))
+        if name == DEFINITIONS_REMOVED:
+            known = [each.name for each in self.definitions()]
+            for gone in removed_names(properties):
+                if gone not in known:
+                    raise DefinitionInvalid(f"no computed trait is named {gone!r}", hint=nearest(gone, known))
+        if name == TRAIT_SET and not isinstance(properties.get("identifier"), str):
+            raise DefinitionInvalid(f"expected identifier to be kind:value, got {properties.get('identifier')!r}")
 
     def live_values(self, person_of: Mapping[int, int], now: int) -> Iterator[tuple[int, dict[str, Any]]]:
         """(person, computed traits) of everybody in `person_of` (identifier → person); for comparing with `bulk`.
 
         Keeps one sum per person in memory.
         """
-        traits = Traits(self._definitions().items())
+        traits = self._traits()
         sums: dict[int, strand.Pulse | None] = dict.fromkeys(person_of.values())
         for pulses in store.all_strands(self._reader, store.PULSES):
             for subject, pulse in pulses:
@@ -224,8 +238,12 @@ class Profiles:
             raise NotFound(f"there is no person {person}")
         return members
 
-    def _definitions(self) -> dict[int, Definition]:
-        return store.definitions(self._reader)
+    def _traits(self) -> Traits:
+        """The compiled traits; compiled again only when definitions changed."""
+        rows = store.definition_rows(self._reader)
+        if self._compiled is None or self._compiled[0] != rows:
+            self._compiled = rows, Traits(store.decoded_definitions(rows).items())
+        return self._compiled[1]
 
     def _known(self, ids: Sequence[int]) -> Known:
         return Known(*(store.strands(self._reader, table, ids) for table in (store.PULSES, store.LEDGERS, store.WORDS)))

@@ -46,6 +46,10 @@ class Condition(msgspec.Struct, frozen=True, omit_defaults=True):
     op: str
     value: Any = None
 
+    def __post_init__(self) -> None:
+        if isinstance(self.value, list):  # as JSON gives it; a definition can be compared and is a key
+            msgspec.structs.force_setattr(self, "value", tuple(self.value))
+
 
 class Definition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A computed trait: what to compute over which events; empty filters let everything pass.

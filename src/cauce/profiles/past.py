@@ -147,7 +147,8 @@ class Past:
                 together = self._frame.rulings.together.get(member.id)
                 if together is not None:
                     waiting += [each for each, head in self._frame.rulings.together.items() if head == together]
-                if self._was_shared(member, neighbours[str(member)]):
+                # What is shared joins nobody, so what lies behind it matters only to itself.
+                if member.id != person_id and self._was_shared(member, neighbours[str(member)]):
                     shared.add(member.id)
                     continue
                 for name in neighbours[str(member)] - located.keys():

@@ -54,7 +54,7 @@ def text_of(value: Any) -> str | None:
     """
     kind = type(value)
     if kind is str:
-        return f'"{value[:TEXT_CHARACTERS_MAX]}'
+        return f'"{value[:TEXT_CHARACTERS_MAX]}' if value.isascii() or _is_unicode(value) else None
     if kind is bool:
         return "true" if value else "false"
     if kind is int:
@@ -63,6 +63,15 @@ def text_of(value: Any) -> str | None:
     if micros is None:
         return None
     return str(micros // MILLION) if micros % MILLION == 0 else f"{micros}e-6"
+
+
+def _is_unicode(text: str) -> bool:
+    """False for half a surrogate pair, which JSON can write and nothing can store."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def value_of(text: str) -> str | bool | int | float:

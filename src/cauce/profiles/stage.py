@@ -7,7 +7,7 @@ A decision comes in a batch of its own, so that what it changes does not depend 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -278,7 +278,7 @@ class ProfilesStage:
 
     def rebuild(self) -> None:
         """Folds the whole history anew, for when identity rules changed whose events are; inside a transaction."""
-        subjects = [int(subject) for (subject,) in self._tables.select("select subject from pulses")]
+        subjects = [int(subject) for (subject,) in self._tables.select("select subject from pulse")]
         for table in (store.PULSES, store.LEDGERS, store.TIMELINE):
             self._tables.delete(table, subjects)
         self._refold(lambda subject, _stored: subject > 0)
@@ -330,14 +330,29 @@ def _chunks(history: Iterable[Sequence[Stored]]) -> Iterator[list[Stored]]:
         yield chunk
 
 
+def validate(event: Event) -> None:
+    """DefinitionInvalid when a decision of profiles would do nothing; its identifier is taken to be usable."""
+    read = _DECISIONS.get(event.name)
+    if read is not None:
+        read(event, (1,))
+
+
 def _definitions_in(event: Event, _ids: tuple[int, ...]) -> tuple[Definition, ...]:
     properties = event.properties
     return read_definitions(properties.get("definitions", properties.get("definition", properties)))
 
 
-def _names_in(event: Event, _ids: tuple[int, ...]) -> frozenset[str]:
-    names = event.properties.get("names", event.properties.get("name", ()))
+def removed_names(properties: Mapping[str, Any]) -> frozenset[str]:
+    """Names of the computed traits that a `trait.removed` names, as `names` or `name`."""
+    names = properties.get("names", properties.get("name", ()))
     return frozenset((names,) if isinstance(names, str) else map(str, names))
+
+
+def _names_in(event: Event, _ids: tuple[int, ...]) -> frozenset[str]:
+    names = removed_names(event.properties)
+    if not names:
+        raise DefinitionInvalid(f"expected {DEFINITIONS_REMOVED} with names, got {event.properties!r:.200}")
+    return names
 
 
 def _survivorship_in(event: Event, _ids: tuple[int, ...]) -> SurvivorshipRules:

@@ -8,15 +8,15 @@ from typing import Any
 
 import msgspec
 
-from cauce.engines.api import Reader, Table, Tables
+from cauce.engines.api import Reader, Row, Table, Tables
 from cauce.profiles import strand
 from cauce.profiles.definitions import Definition, SurvivorshipRules
 
-PULSES = Table("pulses", (("subject", "integer"), ("body", "blob")), ("subject",))
+PULSES = Table("pulse", (("subject", "integer"), ("body", "blob")), ("subject",))
 """The part of each strand that every event writes: first and last time, counts, computed traits."""
-LEDGERS = Table("ledgers", (("subject", "integer"), ("body", "blob")), ("subject",))
+LEDGERS = Table("ledger", (("subject", "integer"), ("body", "blob")), ("subject",))
 """The part of each strand that is written when traits or consents are told."""
-WORDS = Table("steward_words", (("subject", "integer"), ("body", "blob")), ("subject",))
+WORDS = Table("steward_word", (("subject", "integer"), ("body", "blob")), ("subject",))
 """What stewards said of traits, by identifier: decisions, so a refold of the history does not touch them."""
 TIMELINE = Table(
     "timeline",
@@ -25,7 +25,7 @@ TIMELINE = Table(
     layout="runs",
 )
 """Which events a subject has, by time; `label` narrows by channel and name before bodies are read."""
-COMPUTED = Table("computed_traits", (("slot", "integer"), ("name", "text"), ("body", "text")), ("slot",))
+COMPUTED = Table("computed_trait", (("slot", "integer"), ("name", "text"), ("body", "text")), ("slot",))
 SURVIVORSHIP = Table("survivorship", (("id", "integer"), ("body", "text")), ("id",))
 TABLES = (PULSES, LEDGERS, WORDS, TIMELINE, COMPUTED, SURVIVORSHIP)
 
@@ -61,15 +61,24 @@ def all_strands(reader: Reader, table: Table) -> Iterator[list[tuple[int, Any]]]
         yield [(int(subject), strand.decode(body)) for subject, body in rows]
 
 
-def definitions(reader: Reader) -> dict[int, Definition]:
+def definition_rows(reader: Reader) -> list[Row]:
+    """Slot and body of the computed traits, as stored."""
+    return reader.select("select slot, body from computed_trait order by slot")
+
+
+def decoded_definitions(rows: Iterable[Row]) -> dict[int, Definition]:
     """Definitions of computed traits by slot."""
-    rows = reader.select("select slot, body from computed_traits")
-    return {int(slot): msgspec.json.decode(body, type=Definition) for slot, body in sorted(rows)}
+    return {int(slot): msgspec.json.decode(body, type=Definition) for slot, body in rows}
+
+
+def definitions(reader: Reader) -> dict[int, Definition]:
+    """The computed traits in force, by slot."""
+    return decoded_definitions(definition_rows(reader))
 
 
 def save_definitions(tables: Tables, by_slot: dict[int, Definition]) -> None:
     """Makes the stored definitions these."""
-    tables.execute("delete from computed_traits")
+    tables.execute("delete from computed_trait")
     rows = [(slot, each.name, msgspec.json.encode(each).decode()) for slot, each in sorted(by_slot.items())]
     tables.upsert(COMPUTED, rows)
 

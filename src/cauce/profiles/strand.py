@@ -152,6 +152,8 @@ def told_by(event: Event) -> Told | None:
     )
     if not traits and not consents:
         return None
+    # What cannot be encoded must fail here, where it can still be told apart from the rest of its batch.
+    "".join((event.id, *(name for name, _ in traits), *(key + word[-1] for key, word in consents))).encode()
     return Told(event.occurred, event.source, event.id, traits, consents)
 
 

@@ -13,10 +13,10 @@ from cauce.errors import Conflict, DefinitionInvalid, NotFound
 from cauce.model import DAY, HOUR, Fate, to_iso
 from cauce.quality import store
 from cauce.quality.codes import REASONS
-from cauce.quality.contract import Book, Compiled, Contract, parse, parse_unknown
+from cauce.quality.contract import Book, Contract, parse, parse_unknown
 from cauce.quality.rules import mentions, merged, place
 from cauce.quality.stage import book_of
-from cauce.quality.starter import read, starter_contracts
+from cauce.quality.starter import read, starter_compiled
 from cauce.quality.store import Entry
 
 __all__ = [
@@ -206,7 +206,7 @@ class Quality:
     def contracts(self) -> list[ContractInForce]:
         """The contracts in force: the starter ones, changed by what was decided; by key."""
         rows = {row[0]: row for row in self._reader.select("select * from quality_contract")}
-        book = book_of(Book(map(Compiled, starter_contracts())), rows.values())
+        book = book_of(Book(starter_compiled()), rows.values())
         found = []
         for compiled in book.contracts:
             _, _, _, version, decided, by = rows.get(compiled.key, (compiled.key, "", "", 0, 0, ""))

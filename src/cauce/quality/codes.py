@@ -26,7 +26,6 @@ UNITS = frozenset(_UNITS.split())
 
 REASONS: dict[str, str] = {
     "type_unknown": "The call is none of identify, track, page, screen, group, alias.",
-    "name_missing": "A `track` call has no event name.",
     "id_missing": "The event has no id, so a repetition could not be told from a new fact.",
     "id_too_long": "The event id is longer than 100 characters.",
     "identifier_missing": "The event names nobody, or none of the kinds of identifiers that its contract asks for.",
@@ -55,7 +54,10 @@ REASONS: dict[str, str] = {
     "undecoded": "The connector gave neither an event nor a reason.",
     "internal_error": "A stage failed on this event, which is kept so that nothing is lost. Report it, replay it.",
 }
-"""Every code that this package, or the runner, gives to a reason, and what it means."""
+"""Every code that this package, or the runner, gives to a reason, and what it means.
+
+Only *event_name_missing* is not here: it is the connectors' word, used for the same fault.
+"""
 
 SOFT = frozenset({"number_as_text", "text_as_number"})
 """Codes that are counted as breaches but never quarantine: the value can be read without guessing."""

@@ -139,7 +139,7 @@ def _base_faults(event: Event, size_bytes: int, compiled: Compiled | None, limit
     if event.type not in _TYPES:
         faults.append(Reason("type_unknown", "/type", ", ".join(TYPES), _text(event.type)))
     if event.type == "track" and not event.name:
-        faults.append(Reason("name_missing", "/event", "the event's name", "nothing"))
+        faults.append(Reason("event_name_missing", "/event", "the event's name", "nothing"))
     if not event.id:
         faults.append(Reason("id_missing", "/messageId", "an id of at most 100 characters", "nothing"))
     if len(event.id) > ID_CHARACTERS_MAX:

@@ -20,7 +20,7 @@ from cauce.quality import store
 from cauce.quality.contract import Book, Compiled, Contract, parse, parse_unknown
 from cauce.quality.rules import CLEAN, Limits, Verdict, judged, mentions, place, raw_text
 from cauce.quality.seen import SeenSet, keys_of, name_of
-from cauce.quality.starter import starter_contracts
+from cauce.quality.starter import starter_compiled
 from cauce.quality.store import Entry, Tally
 
 __all__ = ["Limits", "QualityStage"]
@@ -53,7 +53,7 @@ class QualityStage:
         self._tables = tables
         self._source_of = source_of
         self._limits = limits or Limits.of()
-        self._starter = Book(map(Compiled, starter_contracts() if starter is None else starter))
+        self._starter = Book(starter_compiled() if starter is None else map(Compiled, starter))
         self._encoder = msgspec.json.Encoder()
         self._buffer = bytearray(64 * 1024)
         self._seen = SeenSet(store.seen_blocks(tables))

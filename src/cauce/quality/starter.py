@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from cauce.errors import DefinitionInvalid
-from cauce.quality.contract import Contract, parse
+from cauce.quality.contract import Compiled, Contract, parse
 
 
 class _Loader(yaml.SafeLoader):
@@ -47,3 +47,9 @@ def starter_sets() -> tuple[tuple[str, str, tuple[Contract, ...]], ...]:
 def starter_contracts() -> tuple[Contract, ...]:
     """All starter contracts."""
     return tuple(contract for _, _, contracts in starter_sets() for contract in contracts)
+
+
+@cache
+def starter_compiled() -> tuple[Compiled, ...]:
+    """All starter contracts, compiled once per process."""
+    return tuple(Compiled(contract) for contract in starter_contracts())

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from cauce.app import Views, assemble
+from cauce.app import Parts, Views, assemble
 from cauce.engines.api import Log, Tables
 from cauce.engines.memory import Broken, Faults, MemoryLog, MemoryTables
 from cauce.events import decisions
@@ -96,7 +96,7 @@ def _event(chance: random.Random, source: str, people: int, now: int, number: in
 def _properties(chance: random.Random, name: str, number: int) -> dict[str, Any]:
     price = chance.choice((0.1, 19.99, 5, 7.333, -3.5))
     sku = f"sku-{chance.randrange(4)}"
-    return {
+    found: dict[str, dict[str, Any]] = {
         "Product Viewed": {"product_id": sku, "sku": sku, "price": price, "category": chance.choice(("a", "b"))},
         "Order Completed": {
             "order_id": f"o-{number}", "total": price, "revenue": price, "currency": chance.choice(("EUR", "EUR", "XXQ")),
@@ -105,7 +105,8 @@ def _properties(chance: random.Random, name: str, number: int) -> dict[str, Any]
         "Receipt Issued": {"receipt_id": f"r-{number}", "total": price, "currency": "EUR", "store_id": "s1"},
         "Consent Given": {"purpose": "marketing", "channel": chance.choice(("email", "sms"))},
         "Nope": {"anything": [price, None, {"deep": True}]},
-    }[name]  # fmt: skip
+    }  # fmt: skip
+    return found[name]
 
 
 def _decision(chance: random.Random, people: int, now: int) -> bytes:
@@ -140,7 +141,8 @@ class River:
         """A fresh runner over the committed state, as after a restart."""
         log: Any = faults.wrap(self.log) if faults else self.log
         tables: Any = faults.wrap(self.tables) if faults else self.tables
-        return assemble(log, tables, SOURCES.get, Settings({**self._settings, **settings}), SECRET, self._history)
+        parts = Parts(log, SOURCES.get, Settings({**self._settings, **settings}), SECRET)
+        return assemble(parts, tables, self._history)
 
     def drain(self, **settings: Any) -> River:
         """Processes the whole log; `settings` such as `batch_records` as options."""

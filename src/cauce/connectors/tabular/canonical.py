@@ -22,7 +22,7 @@ from typing import Any
 
 import msgspec
 
-from cauce.model import Event, Identifier, Reason, Received, Record, Source, from_iso, position_of
+from cauce.model import Event, Identifier, Reason, Received, Record, Source, from_iso, position_of, to_iso
 
 FOUND_CHARACTERS_MAX = 200
 
@@ -33,6 +33,23 @@ _encode = msgspec.json.Encoder(decimal_format="string").encode
 def encode_item(item: Any) -> bytes:
     """One item as JSON."""
     return _encode(item)
+
+
+def described(item: list[Any] | dict[str, Any]) -> dict[str, Any]:
+    """An item as an object for people to read: a compact event with the names of its members."""
+    if isinstance(item, dict):
+        return item
+    line, id_, type_, name, occurred, identifiers, traits, properties = item
+    return {
+        "line": line,
+        "messageId": id_,
+        "type": type_,
+        "event": name,
+        "occurred": None if occurred is None else to_iso(occurred),
+        "identifiers": identifiers,
+        "traits": traits,
+        "properties": properties,
+    }
 
 
 def encode_body(file: str, channel: str, items: Iterable[bytes]) -> bytes:

@@ -88,10 +88,9 @@ OnProgress = Callable[[Step], None]
 
 @contextmanager
 def control(path: Path) -> Iterator[sqlite3.Connection]:
-    """The control database with the tables of imports; every statement is its own commit."""
+    """The control database with the tables of imports; afterwards every statement is its own commit."""
     with closing(sqlite3.connect(path, timeout=60, isolation_level=None)) as database:
-        for table in _TABLES:
-            database.execute(table)
+        database.executescript(f"begin; {'; '.join(_TABLES)}; commit")
         yield database
 
 
@@ -164,11 +163,11 @@ def load(
             if on_progress:
                 on_progress(Step(phase, position, total, counts.events + counts.bad))
 
-        def send() -> None:
+        def send(*, is_last: bool = False) -> None:
             if pending:
                 target.append(source, connector, pending.copy())
                 pending.clear()
-            progress.note(done)
+            progress.note(done, is_finished=is_last)
 
         items = counts.counted(shaper.items(_told(table, told), lambda at, total: told("grouping", at, total)))
         for chunk in cut(islice(items, skip, None)):
@@ -176,8 +175,7 @@ def load(
             done += len(chunk)
             if len(pending) >= BODIES_PER_APPEND:
                 send()
-        send()
-        progress.note(done, is_finished=True)
+        send(is_last=True)
     seconds = round(time.perf_counter() - started, 3)
     return ImportReport(
         table.name, source, shaper.rows_read, counts.events, counts.bad, shaper.skipped, skip, False, seconds

@@ -24,7 +24,7 @@ import pyarrow as pa
 from cauce.connectors.tabular.canonical import shown
 from cauce.connectors.tabular.mapping import TOTALS, Condition, Mapping, Value
 from cauce.connectors.tabular.reading import Broken, Row
-from cauce.connectors.tabular.values import Fault, as_text, converter, outgoing
+from cauce.connectors.tabular.values import Fault, Memory, as_text, converter, outgoing
 from cauce.errors import DefinitionInvalid, TooLarge
 from cauce.registry import nearest
 
@@ -202,7 +202,7 @@ class Shaper:
         """A value or a total of a whole group; `when` of a total looks at the first row."""
         if value.origin == "first" and any(part.origin in TOTALS for part in value.parts):
             parts = [self._of_rows(part) for part in value.parts]
-            return lambda rows: next((found for part in parts if (found := part(rows)) is not None), None)
+            return lambda rows: _first_filled(parts, rows)
         if value.origin not in TOTALS:
             return self._first(value)
         total = self._total(value)
@@ -243,11 +243,17 @@ class Shaper:
             return lambda _cells: constant
         if value.origin == "first":
             choices = [self._of_row(part, exact=exact) for part in value.parts]
-            return lambda cells: next((found for choice in choices if (found := choice(cells)) is not None), None)
+            return lambda cells: _first_filled(choices, cells)
         convert = converter(value.spec, exact=exact)
         if value.origin == "column":
             index = self._where[value.column]
-            return lambda cells: convert(cells[index])
+
+            def of_column(cells: Cells) -> Any:
+                cell = cells[index]
+                # The look-up without a call is what most of the time of an import hangs on.
+                return convert[cell] if cell.__class__ is str else convert(cell)
+
+            return of_column
         parts = [self._of_row(part, exact=value.origin == "multiply") for part in value.parts]
         separator = value.spec.separator
 
@@ -314,7 +320,8 @@ class Shaper:
             judge_text = lambda text: pattern.search(text) is not None  # noqa: E731
         if judge_text is not None:
             chosen = judge_text
-            return lambda cells: chosen("" if cells[index] is None else as_text(cells[index]).strip())
+            judged = Memory(lambda cell: chosen("" if cell is None else as_text(cell).strip()))
+            return lambda cells: bool(judged(cells[index]))
         bound, is_below = Decimal(str(argument)), condition.test == "below"
 
         def compare(cells: Cells) -> bool:
@@ -353,6 +360,14 @@ def named_columns(mapping: Mapping) -> Iterator[tuple[str, str]]:
         yield from of_value(value)
     for condition in (*mapping.skip_when, *(rule.when for rule in mapping.names if rule.when)):
         yield from of_condition(condition)
+
+
+def _first_filled(choices: list[Callable[[Any], Any]], source: Any) -> Any:
+    for choice in choices:
+        found = choice(source)
+        if found is not None:
+            return found
+    return None
 
 
 def _filled(fields: list[Any], source: Any, place: str, reasons: list[dict[str, str]]) -> dict[str, Any]:

@@ -60,29 +60,27 @@ class Spec(msgspec.Struct, frozen=True):
     separator: str = ","
 
 
-def converter(spec: Spec, *, exact: bool = False) -> Convert:
-    """cell → value | None (empty) | Fault; numbers as JSON numbers, or as decimals when `exact`.
+class Memory(dict[Any, Any]):
+    """A function of one cell that remembers its results for texts and numbers; a repeated cell costs one look-up."""
 
-    Texts and numbers are remembered, so that a repeated cell costs one look-up.
-    """
+    def __init__(self, convert: Convert) -> None:
+        super().__init__()
+        self._convert = convert
+
+    def __missing__(self, cell: Any) -> Any:
+        if len(self) >= MEMORY_CELLS_MAX:
+            self.clear()
+        value = self[cell] = self._convert(cell)
+        return value
+
+    def __call__(self, cell: Any) -> Any:
+        return self[cell] if cell.__class__ in (str, int, float) else self._convert(cell)
+
+
+def converter(spec: Spec, *, exact: bool = False) -> Memory:
+    """cell → value | None (empty) | Fault; numbers as JSON numbers, or as decimals when `exact`."""
     pipeline = _pipeline(spec)
-    convert = pipeline if exact else lambda cell: outgoing(pipeline(cell))
-    memory: dict[str | int | float, Any] = {}
-
-    def remembered(cell: Any) -> Any:
-        if cell is None:
-            return None
-        if cell.__class__ not in (str, int, float):
-            return convert(cell)
-        try:
-            return memory[cell]
-        except KeyError:
-            if len(memory) >= MEMORY_CELLS_MAX:
-                memory.clear()
-            memory[cell] = value = convert(cell)
-            return value
-
-    return remembered
+    return Memory(pipeline if exact else lambda cell: outgoing(pipeline(cell)))
 
 
 def outgoing(value: Any) -> Any:

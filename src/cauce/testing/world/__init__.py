@@ -9,6 +9,7 @@ from cauce.testing.world.dirt import CLEAN, Dirt
 from cauce.testing.world.files import write_files
 from cauce.testing.world.generator import Batch, World
 from cauce.testing.world.load import Load, load
+from cauce.testing.world.scoring import Score, score
 from cauce.testing.world.send import Delivery, send_http
 from cauce.testing.world.truth import Effect, EventTruth, IdentifierTruth, JourneyTruth, Totals, Truth
 
@@ -23,10 +24,12 @@ __all__ = [
     "IdentifierTruth",
     "JourneyTruth",
     "Load",
+    "Score",
     "Totals",
     "Truth",
     "World",
     "load",
+    "score",
     "send_http",
     "write_files",
 ]

@@ -352,6 +352,8 @@ class Scribe:
                 "country": house.city.country,
             },
         }
+        if person.loyalty and person.number % 2 == 0:
+            traits["loyalty_number"] = person.loyalty
         email = self.people.typed_email(person, "crm")
         if email:
             traits["email"] = email

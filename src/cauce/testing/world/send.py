@@ -17,9 +17,6 @@ import msgspec
 from cauce.errors import Busy, NotFound, StorageBroken, Unauthorised
 from cauce.testing.world.generator import Batch
 
-OnProgress = Callable[[int], None]
-"""Called with the number of events accepted so far, from a sending thread."""
-
 _QUEUE_REQUESTS_MAX = 16
 _RETRY_SECONDS_MAX = 30.0
 _TIMEOUT_SECONDS = 30.0
@@ -32,6 +29,10 @@ class Delivery(msgspec.Struct, frozen=True):
     requests: int
     retries: int
     seconds: float
+
+
+OnProgress = Callable[[Delivery], None]
+"""Called with what has been accepted so far, from a sending thread, one call at a time."""
 
 
 class _Target(NamedTuple):
@@ -47,6 +48,7 @@ class _Tally:
     def __init__(self, on_progress: OnProgress | None) -> None:
         self.events = self.requests = self.retries = 0
         self.failure: BaseException | None = None
+        self._began = time.monotonic()
         self._lock = threading.Lock()
         self._on_progress = on_progress
 
@@ -55,7 +57,10 @@ class _Tally:
             self.events += events
             self.requests += 1
             if self._on_progress:
-                self._on_progress(self.events)
+                self._on_progress(self.delivery())
+
+    def delivery(self) -> Delivery:
+        return Delivery(self.events, self.requests, self.retries, time.monotonic() - self._began)
 
     def again(self) -> None:
         with self._lock:
@@ -86,7 +91,6 @@ def send_http(
     target = _target(url)
     tally = _Tally(on_progress)
     queues: list[queue.Queue[Batch | None]] = [queue.Queue(_QUEUE_REQUESTS_MAX) for _ in range(max(1, connections))]
-    began = time.monotonic()
     threads = [
         threading.Thread(target=_work, args=(target, keys, waiting, tally, patience_seconds), daemon=True)
         for waiting in queues
@@ -109,7 +113,7 @@ def send_http(
             thread.join()
     if tally.failure is not None:
         raise tally.failure
-    return Delivery(tally.events, tally.requests, tally.retries, time.monotonic() - began)
+    return tally.delivery()
 
 
 def _target(url: str) -> _Target:

@@ -94,7 +94,8 @@ class Totals(msgspec.Struct):
             self.wrong_clock += truth.skew != 0
 
     @property
-    def events(self) -> int:
+    def sent(self) -> int:
+        """All events, of whatever fate."""
         return sum(self.received.values())
 
 

@@ -1,0 +1,146 @@
+"""`cauce demo`: a synthetic retailer streams into a real Cauce, over HTTP, and a page shows it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from cauce.app import Platform
+from cauce.cli.main import console, json_option, output, settings_of
+from cauce.errors import CauceError, StorageBroken
+from cauce.testing.world import World, send_http
+
+PATIENCE_SECONDS = 120
+
+
+@click.command()
+@click.option("--people", default=2_000, show_default=True, help="People of the synthetic retailer.")
+@click.option("--days", default=30, show_default=True, help="Days that they live through.")
+@click.option("--seed", default=7, show_default=True, help="The same seed gives the same world.")
+@click.option("--port", type=int, help="Port of the page; 0 takes a free one; default 8080.")
+@click.option("--once", is_flag=True, help="End when the world is in and the pages answer (for tests).")
+@click.option("--fresh/--keep", default=True, help="Start with an empty folder (default), or add to what is there.")
+@json_option
+@click.pass_context
+def demo(
+    context: click.Context, people: int, days: int, seed: int, port: int | None, once: bool, fresh: bool, as_json: bool
+) -> None:
+    """Start Cauce and stream a synthetic Spanish-speaking retailer into it: web, app, stores, calls, mail, messages."""
+    settings = settings_of(context, port=port)
+    folder = settings.folder if context.find_root().obj else settings.folder.with_name("cauce-demo")
+    settings = settings.changed(data=str(folder))
+    if fresh:
+        _empty(folder)
+    start = (datetime.now(UTC) - timedelta(days=days)).date().isoformat()
+    world = World(people=people, seed=seed, days=days, start=start)
+    with Platform.open(settings) as platform:
+        keys = _open_sources(platform, world)
+        access = platform.sources.add_access(f"demo-{time.time_ns()}", "reader")
+    command = [sys.executable, "-m", "cauce", "--data", str(folder), "up", "--json", "--port", str(settings.port)]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own program
+    try:
+        url = _url(server)
+        if not as_json:
+            console.print(f"Look while it flows:  {url}/sign-in?key={access}")
+        started = time.monotonic()
+        delivery = _stream(url, world, keys, quiet=as_json)
+        _wait_until_processed(url)
+        found = {
+            "url": f"{url}/sign-in?key={access}",
+            "events": delivery.events,
+            "seconds": round(time.monotonic() - started, 1),
+            "pages": _pages(url, access),
+        }
+        output(as_json, found, _finished)
+        sys.stdout.flush()
+        if not once:
+            server.wait()
+    except KeyboardInterrupt:
+        console.print("stopping")
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+def _empty(folder: Path) -> None:
+    """Empties a demo folder; anything that is not one of ours is left alone."""
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / "secret.key").exists():
+            raise StorageBroken(
+                f"{folder} is not empty and is no folder of Cauce",
+                hint="Choose another with `cauce --data FOLDER demo`",
+            )
+        shutil.rmtree(folder)
+
+
+def _open_sources(platform: Platform, world: World) -> dict[str, str]:
+    known = {source.name for source in platform.sources.list()}
+    return {
+        source.name: platform.sources.rotate(source.name) if source.name in known else platform.sources.add(source)
+        for source in world.sources()
+    }
+
+
+def _url(server: subprocess.Popen[str]) -> str:
+    assert server.stdout is not None
+    line = server.stdout.readline()
+    if not line:
+        raise StorageBroken(f"Cauce did not start: it ended with {server.wait()}", hint="Its message stands above")
+    return str(json.loads(line)["url"])
+
+
+def _stream(url: str, world: World, keys: dict[str, str], *, quiet: bool) -> Any:
+    with Progress(
+        TextColumn("streaming the world in"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        console=console, disable=quiet,
+    ) as progress:  # fmt: skip
+        task = progress.add_task("events", total=world.expected().sent)
+        return send_http(
+            url,
+            keys,
+            world.batches(events_per_batch=50),
+            lambda delivery: progress.update(task, completed=delivery.events),
+        )
+
+
+def _wait_until_processed(url: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        with suppress(OSError), urllib.request.urlopen(f"{url}/health/ready", timeout=10) as answer:  # noqa: S310 - ours
+            if json.load(answer)["lag_records"] == 0:
+                return
+        time.sleep(0.2)
+    raise CauceError(f"the river did not catch up within {PATIENCE_SECONDS} s")
+
+
+def _pages(url: str, access: str) -> dict[str, int]:
+    """Status of each page: the overview, the list of people, and the first person on it."""
+    statuses = {}
+    for path in ("/", "/people"):
+        request = urllib.request.Request(url + path, headers={"Cookie": f"cauce_key={access}"})  # noqa: S310 - ours
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+            statuses[path] = answer.status
+            text = answer.read().decode()
+    person = text.partition('href="/people/p_')[2].partition('"')[0]
+    request = urllib.request.Request(f"{url}/people/p_{person}", headers={"Cookie": f"cauce_key={access}"})  # noqa: S310
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        statuses["/people/{person}"] = answer.status
+    return statuses
+
+
+def _finished(found: dict[str, Any]) -> str:
+    return (
+        f"{found['events']:,} events in {found['seconds']} s. The pages:\n\n  {found['url']}\n\n"
+        "Ctrl-C stops it; the data stays in the folder. Next: docs/tutorial/your-own-data.md"
+    )
