@@ -23,8 +23,11 @@ Decode = Callable[[Record], list[Received]]
 class Stage(Protocol):
     """What one capability does with one item, and with the state it touches."""
 
-    name: str
-    tables: tuple[Table, ...]
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def tables(self) -> tuple[Table, ...]: ...
 
     def prefetch(self, passages: Sequence[Passage]) -> None:
         """Loads the state of everybody the batch touches; queries do not grow with the batch."""

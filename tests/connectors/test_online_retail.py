@@ -32,9 +32,9 @@ def amount(event: Event) -> Decimal:
 @pytest.fixture(scope="module")
 def events(tmp_path_factory: pytest.TempPathFactory) -> list[Event]:
     """What is stored after an import into a real installation."""
-    settings = Settings({"data": str(tmp_path_factory.mktemp("retail")), "event_bytes_max": 1_000_000})
+    settings = Settings({"data": str(tmp_path_factory.mktemp("retail"))})
     with Platform.open(settings) as platform:
-        platform.sources.add(Source("online_retail", "store", region="GB"))
+        platform.sources.add(Source("online_retail", "store", region="GB", event_bytes_max=1_048_576))
         path = shared("data/online_retail/online_retail.csv.gz")
         report = files.import_file(platform, path, files.load_mapping(EXAMPLE))
         assert (report.rows, report.bad, report.skipped) == (LINES, 0, 0)

@@ -250,7 +250,8 @@ def test_largest_numbers_and_long_digits_in_texts_are_fine() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"nothing", b'{"a":1}}', b'{"batch":[NaN', gzip.compress(b"{}")[:-6], b"\x28\xb5\x2f\xfdxx"]
+    "body",
+    [b"", b"{", b"nothing", b'{"a":1}}', b'{"batch":[NaN', gzip.compress(b"{}", mtime=0)[:-6], b"\x28\xb5\x2f\xfdxx"],
 )
 def test_unreadable_body_is_one_item_with_its_reason(body: bytes) -> None:
     (item,) = decode(body)
@@ -265,9 +266,13 @@ def test_duplicate_keys_keep_the_last() -> None:
 
 
 def test_erased_items_keep_their_place_and_do_nothing() -> None:
-    items = decode({"batch": [{"_erased": "stored"}, TRACK]})
+    items = decode(
+        {"batch": [{"_erased": "stored", "messageId": "m0"}, TRACK, {**TRACK, "_erased": "stored"}, {"_erased": 5}]}
+    )
     assert (items[0].event, items[0].erased, items[0].reasons) == (None, "stored", ())
     assert items[1].position == (1 << 20) + 1
+    assert items[2].event is not None  # a call that only says so is a call
+    assert items[3].reasons
 
 
 def test_raw_is_mended_alone_with_the_same_id_and_time() -> None:

@@ -248,7 +248,9 @@ def test_batch_may_be_empty_or_no_list(shop: Shop) -> None:
     assert item.reasons
 
 
-@pytest.mark.parametrize("body", [b"x" * (REQUEST_BYTES_MAX + 1), gzip.compress(b" " * 50_000_000)])
+@pytest.mark.parametrize(
+    "body", [b"x" * (REQUEST_BYTES_MAX + 1), gzip.compress(b" " * 50_000_000, mtime=0)], ids=["plain", "bomb"]
+)
 def test_too_large_is_413(shop: Shop, body: bytes) -> None:
     answer = shop.post(body=body)
     assert answer.status_code == 413
@@ -393,6 +395,22 @@ def test_busy_disk_is_503_with_retry_after_and_recovers(tmp_path: Path) -> None:
         platform.log.append = works  # type: ignore[method-assign]
         assert client.post("/v1/track", json=CALL, auth=(platform.key, "")).status_code == 200
         assert client.get("/health/ready").status_code == 200
+    platform.close()
+
+
+def test_fault_of_our_own_is_500_with_a_code(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    platform = SmallPlatform(tmp_path)
+
+    def surprised(_key: str) -> None:
+        raise RuntimeError("surprise")
+
+    with serving(platform) as url, httpx.Client(base_url=url) as client:
+        platform.sources.authenticate = surprised  # type: ignore[assignment]
+        answer = client.post("/v1/track", json=CALL, auth=(platform.key, ""), headers={"origin": "http://x"})
+    assert answer.status_code == 500
+    assert answer.json()["code"] == "internal_error"
+    assert answer.headers["access-control-allow-origin"] == "http://x"
+    assert "surprise" in caplog.text
     platform.close()
 
 

@@ -20,6 +20,7 @@ from cauce.identity.api import People
 from cauce.identity.stage import IdentityStage
 from cauce.model import DECISIONS, Received, Record, Source, offset_of, position_of
 from cauce.profiles.api import Profiles
+from cauce.profiles.past import Grounds
 from cauce.profiles.stage import ProfilesStage
 from cauce.quality.api import Quality
 from cauce.quality.stage import Limits, QualityStage
@@ -27,15 +28,33 @@ from cauce.runner import Decode, Runner
 from cauce.settings import Settings
 
 
+SourceOf = Callable[[str], Source | None]
+
+
+class Parts(NamedTuple):
+    """What a river is made of besides its tables."""
+
+    log: Log
+    source_of: SourceOf
+    settings: Settings
+    secret: bytes
+
+
 class Views:
     """What can be asked of the state, by one thread: `quality`, `archive`, `people`, `profiles` over one reader."""
 
-    def __init__(self, reader: Reader, secret: bytes, log: Log) -> None:
+    def __init__(self, parts: Parts, reader: Reader) -> None:
+        limit = parts.settings.component_identifiers_max
         self.reader = reader
-        self.quality = Quality(reader, connector_of=lambda positions: _connectors(log, positions))
+        self.quality = Quality(reader, connector_of=lambda positions: _connectors(parts.log, positions))
         self.archive = Archive(reader)
-        self.people = People(reader, secret)
-        self.profiles = Profiles(reader, self.people, self.archive)
+        self.people = People(reader, parts.secret, source_of=parts.source_of, component_identifiers_max=limit)
+        self.profiles = Profiles(
+            reader,
+            self.people,
+            self.archive,
+            grounds=Grounds(parts.secret, source_of=parts.source_of, component_identifiers_max=limit),
+        )
 
 
 def _connectors(log: Log, positions: Iterable[int]) -> dict[int, str]:
@@ -43,9 +62,6 @@ def _connectors(log: Log, positions: Iterable[int]) -> dict[int, str]:
     wanted = list(positions)
     found = {record.offset: record.connector for record in log.get(offset_of(position) for position in wanted)}
     return {position: found.get(offset_of(position), "") for position in wanted}
-
-
-SourceOf = Callable[[str], Source | None]
 
 
 def decoder(source_of: SourceOf) -> Decode:
@@ -84,15 +100,6 @@ def _mended(entry: dict[str, Any], position: int, decode: Decode) -> Received:
     return msgspec.structs.replace(item, position=position, event=event, replay_of=entry["position"])
 
 
-class Parts(NamedTuple):
-    """What a river is made of besides its tables."""
-
-    log: Log
-    source_of: SourceOf
-    settings: Settings
-    secret: bytes
-
-
 def assemble(parts: Parts, tables: Tables, history: Path) -> Runner:
     """The runner with its stages in their order. `history` is the folder of the Parquet files."""
     log, source_of, settings, secret = parts
@@ -113,12 +120,12 @@ def assemble(parts: Parts, tables: Tables, history: Path) -> Runner:
             Limits.of(settings.event_bytes_max, settings.future_seconds_max, settings.past_days_max),
         ),
         identity,
-        ProfilesStage(tables, history=stored),
+        ProfilesStage(tables, history=stored, identify=identity.identify),
         ArchiveStage(
             tables,
             history,
             Options(settings.history_rows, settings.history_seconds, settings.history_files_max),
-            tools=Tools(log, decode, identity.ids_of, blank_record),
+            tools=Tools(log, decode, identity.identify, blank_record),
         ),
     )
     return Runner(log, tables, decode, stages, batch_records=settings.batch_records, batch_bytes=settings.batch_bytes)

@@ -18,12 +18,14 @@ import msgspec
 
 from cauce.app.assembly import Parts, Views, assemble
 from cauce.app.replay import ReplayReport, replayed
+from cauce.app.sql_views import sql_views
 from cauce.engines.api import Log, Reader
 from cauce.engines.sqlite import SqliteLog, SqliteReader, SqliteTables
 from cauce.errors import Busy, Locked, NotFound, StorageBroken
 from cauce.events import decisions
 from cauce.events.api import Archive
 from cauce.events.sources import Sources
+from cauce.events.sql import Limits, Result, Sql
 from cauce.identity.api import People
 from cauce.model import DECISIONS, Fate, Source, position_of
 from cauce.profiles.api import Profiles
@@ -85,7 +87,7 @@ class Platform:
         found: Views | None = getattr(self._local, "views", None)
         if found is None:
             reader = SqliteReader(self._state_path)
-            found = self._local.views = Views(reader, self.secret, self.log)
+            found = self._local.views = Views(self._parts, reader)
             self._opened.append(reader)
         return found
 
@@ -136,6 +138,14 @@ class Platform:
             **counts,
             **self.health(),
         }
+
+    def sql(self, statement: str, *, rows_max: int = 10_000, limits: Limits | None = None) -> Result:
+        """Rows of one reading SQL statement over the views `events`, `people`, `identifiers`, `links`, `traits`."""
+        return self.sql_engine(limits).query(statement, rows_max=rows_max)
+
+    def sql_engine(self, limits: Limits | None = None) -> Sql:
+        """DuckDB over this thread's view of the state and the history files."""
+        return Sql(self.history_path, lambda: self.reader, sql_views(lambda: self.profiles), limits)
 
     # -- telling ------------------------------------------------------------------------------------------------
 

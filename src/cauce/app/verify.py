@@ -62,14 +62,13 @@ def _counts(platform: Platform) -> Found:
 
 
 def _people(platform: Platform) -> Found:
-    rebuilt = platform.people.rebuilt(platform.archive.scan(), platform.source_of)
-    live = {id: (person, component) for id, person, component in platform.people.placements()}
+    live = {id: placed for id, *placed in platform.people.placements()}
+    anew = {id: placed for id, *placed in platform.people.recomputed(platform.archive.scan())}
     wrong = [
-        f"identifier {id}: live {live.get(id)}, recomputed {(known.person, known.component)}"
-        for id, known in rebuilt.known.items()
-        if live.get(id) != (known.person, known.component)
+        f"identifier {id}: person and component are {live.get(id)}, recomputed {anew.get(id)}"
+        for id in sorted(live.keys() | anew.keys())
+        if live.get(id) != anew.get(id)
     ]
-    wrong += [f"identifier {id} has no evidence" for id in live if id not in rebuilt.known]
     return len(live), wrong
 
 

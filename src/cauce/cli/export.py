@@ -12,7 +12,6 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cauce.app import Platform
 from cauce.cli.main import errors, json_option, output, pass_platform
-from cauce.cli.sql import sql_of
 from cauce.events import export as exports
 from cauce.events.sql import Limits
 from cauce.model import to_iso
@@ -57,7 +56,7 @@ def _view_command(view: str) -> click.Command:
         with Progress(*columns, console=errors, transient=True, disable=as_json) as progress:
             task = progress.add_task(f"{view} → {path.name}", total=1.0)
             written = exports.export_view(
-                sql_of(platform, LIMITS),
+                platform.sql_engine(LIMITS),
                 view,
                 path,
                 format_ or exports.format_of(path),
@@ -86,7 +85,7 @@ def person(platform: Platform, key: str, path: Path | None, as_json: bool) -> No
         "profile": readable(msgspec.to_builtins(platform.profiles.profile(found.id))),
         "links": readable(msgspec.to_builtins(platform.people.links(found.id))),
     }
-    events = exports.events_of(sql_of(platform, LIMITS), [member.id for member in found.identifiers])
+    events = exports.events_of(platform.sql_engine(LIMITS), [member.id for member in found.identifiers])
     document = exports.person_document(found.text, known, events)
     text = msgspec.json.format(msgspec.json.encode(document), indent=2)
     if path is None:

@@ -32,6 +32,8 @@ from cauce.errors import NotFound
 from cauce.model import Source
 
 EXIT_INTERRUPTED = 130
+IMPORTED_EVENT_BYTES_MAX = 1_048_576
+"""Bound of one event of a source that an import makes: invoices have hundreds of lines, clicks have not."""
 
 
 class Imported(msgspec.Struct, frozen=True):
@@ -132,7 +134,10 @@ def _source(platform: Platform, mapping: Mapping) -> str:
     with suppress(NotFound):
         platform.sources.get(mapping.source)
         return ""
-    return str(platform.sources.add(Source(mapping.source, mapping.channel or "file", region=mapping.region)))
+    source = Source(
+        mapping.source, mapping.channel or "file", region=mapping.region, event_bytes_max=IMPORTED_EVENT_BYTES_MAX
+    )
+    return str(platform.sources.add(source))
 
 
 def _counts(platform: Platform, source: str) -> dict[str, int]:

@@ -59,6 +59,7 @@ def sources() -> None:
 @click.option("--user-id-kind", default="user_id", show_default=True, help="Kind of identifier that its userId is.")
 @click.option("--shared-device", is_flag=True, help="A till, tablet or kiosk that many people use.")
 @click.option("--mode", type=click.Choice(MODES), default="quarantine", show_default=True, help="On broken contracts.")
+@click.option("--event-bytes-max", type=int, default=0, help="Bound of one event in bytes; 0 for the installation's.")
 @json_option
 @pass_platform
 def add(platform: Platform, /, name: str, as_json: bool, **habits: Any) -> None:
@@ -139,6 +140,7 @@ def revoke(platform: Platform, name: str, ending: str, as_json: bool) -> None:
 @click.option("--region", help="Country whose national phone numbers it sends.")
 @click.option("--mode", type=click.Choice(MODES), help="What a broken contract does.")
 @click.option("--shared-device/--own-device", default=None, help="Whether many people use its device.")
+@click.option("--event-bytes-max", type=int, help="Bound of one event in bytes; 0 for the installation's.")
 @click.option("--enable/--disable", "enabled", default=None, help="Whether it may send.")
 @json_option
 @pass_platform

@@ -11,16 +11,10 @@ import msgspec
 from rich.table import Table as Shown
 
 from cauce.app import Platform
-from cauce.app.sql_views import sql_views
 from cauce.cli.main import errors, json_option, output, pass_platform
-from cauce.events.sql import Limits, Result, Sql
+from cauce.events.sql import Limits, Result
 
 CELL_CHARACTERS_MAX = 60
-
-
-def sql_of(platform: Platform, limits: Limits | None = None) -> Sql:
-    """SQL over an open platform, within other limits than the platform's own."""
-    return Sql(platform.history_path, lambda: platform.reader, sql_views(lambda: platform.profiles), limits)
 
 
 @click.command()
@@ -41,7 +35,7 @@ def sql(
     cauce sql "select person, sum((properties->>'$.total')::decimal(18,2)) from events group by all"
     cauce sql "describe events"
     """
-    asked = sql_of(platform, Limits(seconds, memory_mb))
+    asked = platform.sql_engine(Limits(seconds, memory_mb))
     found = asked.query(statement, rows_max=rows_max or 2**62)
     if as_csv:
         _print_csv(found)

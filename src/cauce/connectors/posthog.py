@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cauce.connectors.reading import Unusable, read_body, refused, shown
+from cauce.connectors.reading import aside, read_body, refused, shown
 from cauce.connectors.values import corrected, moment_of, text_of
 from cauce.model import Event, Identifier, Reason, Received, Record, Source, position_of
 
@@ -34,16 +34,8 @@ def decode(record: Record, source: Source) -> list[Received]:
     sent_text = opened.envelope.get("sent_at")
     found: list[Received] = []
     for index, item in enumerate(opened.items):
-        if item.__class__ is Unusable:
-            found.append(refused(record, source, index, item.text, item.reason))
-        elif item.__class__ is not dict:
-            found.append(refused(record, source, index, item, Reason("not_an_object", "", "an object", shown(item))))
-        elif "_erased" in item:
-            fate = text_of(item["_erased"]) or "stored"
-            position = position_of(record.offset, index)
-            found.append(Received(position, record.source, source.channel, record.received, item, erased=fate))
-        else:
-            found.append(_received(record, source, index, item, sent_text))
+        other = aside(record, source, index, item)
+        found.append(_received(record, source, index, item, sent_text) if other is None else other)
     return found
 
 

@@ -17,7 +17,7 @@ import msgspec
 import zstandard
 
 from cauce.errors import TooLarge, Unreadable
-from cauce.model import Reason, Received, Record, Source, position_of
+from cauce.model import Fate, Reason, Received, Record, Source, position_of
 from cauce.model.log import INDEX_BITS
 
 GZIP_MAGIC = b"\x1f\x8b"
@@ -27,6 +27,9 @@ BODY_BYTES_MAX = 2**28
 NESTING_LEVELS_MAX = 256
 ITEMS_MAX = 2**INDEX_BITS
 FOUND_CHARACTERS_MAX = 200
+FATES = frozenset(fate.value for fate in Fate)
+ERASED_KEYS = frozenset(("_erased", "messageId"))
+"""What is left of an item when its person was erased (`cauce.events.erasure`)."""
 
 _decode = msgspec.json.Decoder().decode
 _FLAGS = bytes(0x30 if 0x30 <= byte < 0x3A else 0x28 if byte in b"[{" else byte for byte in range(256))
@@ -335,3 +338,16 @@ def refused(record: Record, source: Source, index: int, raw: Any, *reasons: Reas
     return Received(
         position_of(record.offset, index), record.source, source.channel, record.received, raw, None, reasons
     )
+
+
+def aside(record: Record, source: Source, index: int, item: Any) -> Received | None:
+    """What an item is that no connector can read: unusable, no object, or erased. None when it is worth reading."""
+    if item.__class__ is Unusable:
+        return refused(record, source, index, item.text, item.reason)
+    if item.__class__ is not dict:
+        return refused(record, source, index, item, Reason("not_an_object", "", "an object", shown(item)))
+    fate = item.get("_erased")
+    if fate.__class__ is str and fate in FATES and item.keys() <= ERASED_KEYS:
+        position = position_of(record.offset, index)
+        return Received(position, record.source, source.channel, record.received, item, erased=fate)
+    return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cauce.connectors.reading import Unusable, read_body, refused, shown
+from cauce.connectors.reading import aside, read_body, shown
 from cauce.connectors.values import kind_of, moment_of, text_of
 from cauce.model import Event, Identifier, Reason, Received, Record, Source, position_of
 
@@ -22,22 +22,17 @@ def decode(record: Record, source: Source) -> list[Received]:
     """Items of a record in order, each as an event or with the reasons why it is none; pure, never raises."""
     found: list[Received] = []
     for index, item in enumerate(read_body(record).items):
-        position = position_of(record.offset, index)
-        if item.__class__ is Unusable:
-            found.append(refused(record, source, index, item.text, item.reason))
-        elif not isinstance(item, dict):
-            found.append(refused(record, source, index, item, Reason("not_an_object", "", "an object", shown(item))))
-        elif "_erased" in item:
-            fate = text_of(item["_erased"]) or "stored"
-            found.append(Received(position, record.source, source.channel, record.received, item, erased=fate))
-        else:
-            if not text_of(item.get("id")):
-                item["id"] = f"cauce-{position}"
-            reasons, event = _event(record, source, position, item)
-            found.append(
-                Received(position, record.source, source.channel, record.received, item, event, tuple(reasons))
-            )
+        other = aside(record, source, index, item)
+        found.append(_received(record, source, index, item) if other is None else other)
     return found
+
+
+def _received(record: Record, source: Source, index: int, item: dict[str, Any]) -> Received:
+    position = position_of(record.offset, index)
+    if not text_of(item.get("id")):
+        item["id"] = f"cauce-{position}"
+    reasons, event = _event(record, source, position, item)
+    return Received(position, record.source, source.channel, record.received, item, event, tuple(reasons))
 
 
 def _event(record: Record, source: Source, position: int, item: dict[str, Any]) -> tuple[list[Reason], Event | None]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from cauce.connectors.reading import Unusable, read_body, refused, shown
+from cauce.connectors.reading import aside, read_body, refused, shown
 from cauce.connectors.values import corrected, kind_of, moment_of, text_of
 from cauce.model import Event, Identifier, Reason, Received, Record, Source, position_of
 
@@ -21,7 +21,8 @@ TYPES = ("identify", "track", "page", "screen", "group", "alias")
 EXTERNAL_IDS_MAX = 100
 _KNOWN = frozenset(TYPES)
 _VIEWS = frozenset(("page", "screen"))
-_ANALYTICS = ("Google Analytics", "Google Analytics 4")
+_ANALYTICS = frozenset(("Google Analytics", "Google Analytics 4"))
+_ANALYTICS_IDS = frozenset(("clientId", "ga_client_id", "_ga"))
 _identifier = tuple.__new__
 """Makes an Identifier in half the time of calling it; there are two for every event."""
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -62,24 +63,16 @@ class _Reader:
         found: list[Received] = []
         for index, item in enumerate(items):
             if item.__class__ is not dict or "_erased" in item:
-                found.append(self._aside(index, item))
-                continue
+                other = aside(record, source, index, item)
+                if other is not None:
+                    found.append(other)
+                    continue
             try:
                 event = self._event(item, first + index)
                 found.append(Received(first + index, name, channel, moment, item, event))
             except Call as fault:
                 found.append(refused(record, source, index, item, fault.reason))
         return found
-
-    def _aside(self, index: int, item: Any) -> Received:
-        if item.__class__ is Unusable:
-            return refused(self.record, self.source, index, item.text, item.reason)
-        if item.__class__ is not dict:
-            reason = Reason("not_an_object", "", "an object", shown(item))
-            return refused(self.record, self.source, index, item, reason)
-        position = position_of(self.record.offset, index)
-        fate = text_of(item["_erased"]) or "stored"
-        return Received(position, self.record.source, self.source.channel, self.record.received, item, erased=fate)
 
     def _event(self, item: dict[str, Any], position: int) -> Event:
         """The event of a call; the order of the steps is that of how often they decide something."""
@@ -155,11 +148,14 @@ class _Reader:
         found: list[Identifier] = []
         user = item.get("userId")
         if user:
-            user = _id(item, "userId")
+            if user.__class__ is not str:
+                user = _id(item, "userId")
             found.append(_identifier(Identifier, (self.source.user_id_kind, user)))
         anonymous = item.get("anonymousId")
         if anonymous:
-            found.append(_identifier(Identifier, ("anonymous_id", _id(item, "anonymousId"))))
+            if anonymous.__class__ is not str:
+                anonymous = _id(item, "anonymousId")
+            found.append(_identifier(Identifier, ("anonymous_id", anonymous)))
         if type_ == "alias":
             previous = _id(item, "previousId")
             if previous and previous != user:
@@ -173,8 +169,10 @@ class _Reader:
         if "externalIds" in context:
             _promote_external(found, context["externalIds"])
         integrations = item.get("integrations")
-        if "clientId" in context or "ga_client_id" in context or "_ga" in context or integrations:
-            _promote_analytics(found, integrations, context)
+        if integrations.__class__ is not dict or _ANALYTICS.isdisjoint(integrations):
+            integrations = None
+        if integrations or not _ANALYTICS_IDS.isdisjoint(context):
+            _promote_analytics(found, integrations or {}, context)
         return tuple(found)
 
 
@@ -283,14 +281,13 @@ def _promote_external(found: list[Identifier], listed: Any) -> None:
             _add(found, kind_of(kind), entry.get("id"))
 
 
-def _promote_analytics(found: list[Identifier], integrations: Any, context: dict[str, Any]) -> None:
+def _promote_analytics(found: list[Identifier], integrations: dict[str, Any], context: dict[str, Any]) -> None:
     """Google Analytics' client id, where SDKs and tag managers put it."""
-    clients = [context.get("clientId"), context.get("ga_client_id"), context.get("_ga")]
-    if integrations.__class__ is dict:
-        for name in _ANALYTICS:
-            options = integrations.get(name)
-            if options.__class__ is dict:
-                clients.append(options.get("clientId"))
+    clients = [context.get(key) for key in sorted(_ANALYTICS_IDS)]
+    for name in sorted(_ANALYTICS):
+        options = integrations.get(name)
+        if options.__class__ is dict:
+            clients.append(options.get("clientId"))
     for client in clients:
         if client.__class__ is str and client:
             cookie = _GA_COOKIE.fullmatch(client)

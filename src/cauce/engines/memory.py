@@ -38,10 +38,20 @@ class MemoryTables(SqliteTables):
         """Nothing is left behind in memory."""
 
     def reader(self) -> Reader:
-        return SqliteReader(self.path, connection=self._connection)
+        return _MemoryReader(self.path, connection=self._connection)
 
     def _run_names(self, table: Table) -> list[str]:
         return [table.name]
+
+
+class _MemoryReader(SqliteReader):
+    """Reads through the writer's own connection: an in-memory database has no other."""
+
+    def _run_names(self, table: Table) -> list[str]:
+        return [table.name]
+
+    def close(self) -> None:
+        """The connection is the writer's."""
 
 
 class MemoryLog:

@@ -8,6 +8,7 @@ batch that is refused.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 import zlib
 from collections.abc import Iterable
@@ -29,6 +30,8 @@ from cauce.http.problems import JSON, Headers, MethodNotAllowed, Overloaded, bod
 from cauce.model import Source
 from cauce.settings import Settings
 
+logger = logging.getLogger(__name__)
+
 BODY_SECONDS_MAX = 30.0
 """How long a client may take to send its body."""
 DRAINED_BODIES_MAX = 4
@@ -36,6 +39,7 @@ DRAINED_BODIES_MAX = 4
 MAGICS = (GZIP_MAGIC, ZSTD_MAGIC)
 BACKLOG_RETRY_SECONDS = 5
 CUT_IN_LOOP_BYTES_MAX = 65_536
+FAILURE = b'{"code":"internal_error","message":"this request failed; the reason stands in the log of the door"}'
 SUCCESS = b'{"success":true}'
 SUCCESS_HEADERS: Headers = [JSON, (b"content-length", str(len(SUCCESS)).encode())]
 
@@ -121,6 +125,10 @@ class Intake:
         except CauceError as fault:
             status = status_of(fault)
             await answer(send, status, [*headers_of(fault), *allowed], body_of(fault))
+        except Exception:
+            status = 500  # every client sends again
+            logger.exception("a request to %s failed", path)
+            await answer(send, status, [JSON, *allowed], FAILURE)
         self._metrics.answered("preflight" if method == "OPTIONS" else kind, status, size)
 
     # -- events -------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -185,6 +185,25 @@ class People:
         self._component_identifiers_max = component_identifiers_max
         self._rules: Rules | None = None
         self._version = -1
+
+    # -- everybody ----------------------------------------------------------------------------------------------
+
+    def placements(self) -> Iterator[tuple[int, int, int]]:
+        """(identifier id, person id, component) of every identifier."""
+        return ((known.id, known.person, known.component) for known in store.all_identifiers(self._reader))
+
+    def recomputed(self, batches: Iterable[Iterable[Any]]) -> Iterator[tuple[int, int, int]]:
+        """What `placements` should be, put together anew from all stored events (`Archive.scan()`)."""
+        rebuilt = bulk.rebuild(
+            batches,
+            self.rules,
+            store.decisions(self._reader).values(),
+            self._secret,
+            source_of=self._source_of,
+            erasures=store.erasures(self._reader),
+            component_identifiers_max=self._component_identifiers_max,
+        )
+        return ((known.id, known.person, known.component) for known in rebuilt.known.values())
 
     # -- finding ------------------------------------------------------------------------------------------------
 

@@ -136,10 +136,6 @@ class IdentityStage:
         """Ids of the usable identifiers of any event under the present rules, the subject's first."""
         return self._resolver.resolve(event.identifiers, event.source).ids
 
-    def ids_of(self, event: Event) -> tuple[int, ...]:
-        """Ids of the usable identifiers of an event that need not have passed here (a duplicate, a quarantined one)."""
-        return self._resolver.resolve(event.identifiers, event.source).ids
-
     # -- decisions ----------------------------------------------------------------------------------------------
 
     def _decide(self, passage: Passage, event: Event) -> None:

@@ -179,6 +179,12 @@ class Profiles:
         for person, total in sums.items():
             yield person, values_in(total, traits, now)
 
+    def timeline_entries(self) -> Iterator[tuple[int, int, int]]:
+        """(identifier, occurred, position) of every event that stands in somebody's timeline."""
+        for rows in self._reader.scan_all(store.TIMELINE):
+            for subject, occurred, position, *_ in rows:
+                yield subject, occurred, position
+
     def timeline(
         self,
         person: int,

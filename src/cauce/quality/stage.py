@@ -65,6 +65,7 @@ class QualityStage:
 
     def _forget(self) -> None:
         """Empties the working set of a batch."""
+        self._limits_by_source: dict[str, Limits] = {}
         self._keys: dict[int, int] = {}
         self._taken: set[int] = set()
         self._new: list[int] = []
@@ -127,7 +128,7 @@ class QualityStage:
             self._new.append(key)
         if event is None:
             return self._quarantine(passage, item.reasons or (_NO_REASON,))
-        verdict = judged(event, self._size_bytes(item.raw), self._contracts.book, self._limits)
+        verdict = judged(event, self._size_bytes(item.raw), self._contracts.book, self._limits_of(item.source))
         return verdict is CLEAN or self._judge(passage, verdict)
 
     def flush(self) -> None:
@@ -170,6 +171,17 @@ class QualityStage:
     def _is_taken(self, item: Received) -> bool:
         """Whether an item's id was seen before; an item without id is always new."""
         return self._keys.get(item.position) in self._taken
+
+    def _limits_of(self, source: str) -> Limits:
+        """The bounds of a source's events; looked up once a batch."""
+        found = self._limits_by_source.get(source)
+        if found is None:
+            known = None if self._source_of is None else self._source_of(source)
+            found = self._limits
+            if known is not None and known.event_bytes_max:
+                found = msgspec.structs.replace(found, event_bytes_max=known.event_bytes_max)
+            self._limits_by_source[source] = found
+        return found
 
     def _take(self, item: Received) -> None:
         """Marks an item's id as seen."""
@@ -251,7 +263,7 @@ class QualityStage:
             return False
         if event is None:
             return self._keep_open(passage, entry, item.reasons or (_NO_REASON,))
-        verdict = judged(event, self._size_bytes(item.raw), self._contracts.book, self._limits)
+        verdict = judged(event, self._size_bytes(item.raw), self._contracts.book, self._limits_of(item.source))
         if verdict.hard or (verdict.quarantines and not self._observes(item.source)):
             return self._keep_open(passage, entry, verdict.hard + verdict.contract)
         if verdict is not CLEAN:

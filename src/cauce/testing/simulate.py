@@ -141,8 +141,7 @@ class River:
         """A fresh runner over the committed state, as after a restart."""
         log: Any = faults.wrap(self.log) if faults else self.log
         tables: Any = faults.wrap(self.tables) if faults else self.tables
-        parts = Parts(log, SOURCES.get, Settings({**self._settings, **settings}), SECRET)
-        return assemble(parts, tables, self._history)
+        return assemble(self._parts(log, **settings), tables, self._history)
 
     def drain(self, **settings: Any) -> River:
         """Processes the whole log; `settings` such as `batch_records` as options."""
@@ -163,8 +162,11 @@ class River:
                 if falls % 7 == 0:  # lets a run with little luck get through
                     self.runner(**settings).run_once()
 
+    def _parts(self, log: Any, **settings: Any) -> Parts:
+        return Parts(log, SOURCES.get, Settings({**self._settings, **settings}), SECRET)
+
     def views(self) -> Views:
-        return Views(self.tables, SECRET, self.log)
+        return Views(self._parts(self.log), self.tables)
 
     def contents(self) -> dict[str, list[Any]]:
         """Everything the state says, by table, independent of batches, runs, blocks and files."""
