@@ -42,7 +42,7 @@ TABLE: tuple[Setting, ...] = (
     Setting("request_events_max", 100_000, "events", "Most events in one request; a longer one is refused.", 1, 2**20),
     Setting("queue_bytes_max", 67_108_864, "bytes", "Bytes waiting for the disk before 503 is answered.", 2**16, 2**32),
     Setting("backlog_bytes_max", 0, "bytes", "Unprocessed log before 429 is answered; 0 for no bound.", 0),
-    Setting("batch_records", 2_000, "records", "Most log records in one batch of the runner.", 1, 100_000),
+    Setting("batch_records", 500, "records", "Most log records in one batch of the runner.", 1, 100_000),
     Setting("batch_bytes", 8_000_000, "bytes", "Most log bytes in one batch of the runner.", 1_024, 2**30),
     Setting("history_rows", 100_000, "rows", "Stored events after which a history file is written.", 1, 10**7),
     Setting("history_seconds", 60, "seconds", "Age of the oldest unwritten event that triggers a history file.", 1),

@@ -174,7 +174,7 @@ def test_decisions_about_the_person_go_too(tmp_path: Path) -> None:
 def test_short_values_are_no_text_search(tmp_path: Path) -> None:
     river = River(tmp_path)
     river.send(body([item(17, "luis@example.com", fate="duplicate"), item(18, "7", fate="duplicate")]))
-    river.send(body([{"messageId": "m-7", "quantity": "17"}, {"messageId": "m-9", "customer": "7"}]))
+    river.send(body([{"messageId": "m-7", "quantity": "17"}, {"messageId": "m-9", "email": "7"}, {"customer": "7"}]))
     traits = river.decide("trait.applied", {"definitions": [{"name": "email:7", "window": "7"}]})
     other = river.decide("identity.joined", {"a": "email:17", "b": "email:77"})
     own = river.decide("identity.joined", {"a": "email:7", "b": "email:77"})

@@ -250,11 +250,13 @@ def test_raw_items_that_are_no_json_are_kept_too() -> None:
 
 
 def test_mentions_finds_a_person_in_any_spelling() -> None:
-    raw = json.dumps({"email": "Ana@Example.com", "phone": "600 11 12 22", "n": 17, "text": "write to ana@example.com"})
+    raw = json.dumps({"email": "Ana@Example.com", "phone": "600 11 12 22", "userId": 17, "text": "ask ana@example.com"})
     assert mentions("json", raw, ["email:ana@example.com"])
     assert mentions("json", raw, ["phone:+34600111222"])
     assert mentions("json", raw, ["user_id:17"])
     assert not mentions("json", raw, ["user_id:1", "phone:+34600111223", "email:"])
+    assert not mentions("json", raw, ["loyalty:17", "email:na@example.com", "instagram:ana@example.co"])
+    assert not mentions("json", '{"quantity": 7, "userId": "user-12"}', ["user_id:7", "user_id:user-1"])
     assert mentions("text", "a;ana@example.com;b", ["email:ana@example.com"])
     assert mentions("base64", "YW5hQGV4YW1wbGUuY29t", ["email:ana@example.com"])
 

@@ -70,7 +70,9 @@ def blank(body: bytes, replacements: Mapping[int, dict[str, str]]) -> bytes:
     except msgspec.MsgspecError:
         return body
     items = [
-        {**item, "raw": replacements[index]} if index in replacements else item
+        {**item, **({"form": "json"} if "form" in item else {}), "raw": replacements[index]}
+        if index in replacements
+        else item
         for index, item in enumerate(decision.properties.get("items", ()), start=1)
     ]
     properties = {**decision.properties, "items": items}

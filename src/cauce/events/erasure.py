@@ -14,7 +14,6 @@ from __future__ import annotations
 import gzip
 import json
 import logging
-import re
 import sqlite3
 import zlib
 from collections import defaultdict
@@ -42,6 +41,7 @@ from cauce.events.rules import (
     pack_block,
 )
 from cauce.model import DECISIONS, Event, Fate, Identifier, Received, Record, index_of, offset_of
+from cauce.quality.api import QUALITY_TABLES, erase_entries, id_of_item, mentions, raw_text, recount
 
 ITEM_LISTS = ("batch", "events", "rows")
 """Names under which a request's JSON body holds its list of items."""
@@ -50,8 +50,6 @@ GZIP_MAGIC = b"\x1f\x8b"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 RECORDS_PER_READ = 500
 NEEDLES_MAX = 16
-TELLING_CHARACTERS = 6
-"""Shorter values (a customer number 7) are found by identifier only, never inside other text."""
 DECOMPRESSED_BYTES_MAX = 2**30
 
 IMPERSONAL_DECISIONS = frozenset(
@@ -67,8 +65,6 @@ IMPERSONAL_DECISIONS = frozenset(
     )
 )
 """Definitions, which concern nobody, and decisions that the archive keeps without values."""
-
-PHONE_DIGITS = 9
 
 DECISION_FATE = "decision"
 """What a blanked decision leaves: it never was in the counts."""
@@ -97,10 +93,9 @@ class Erasure(msgspec.Struct, frozen=True):
         ids = erased_ids(event.properties) | set(identifier_ids)
         return cls(event.position, tuple(sorted(ids)), tuple(mentioned(event.properties.get("identifiers", []))))
 
-    def is_in(self, text: str) -> bool:
-        """Whether one of the values stands anywhere in a text; short ones would be in anybody's."""
-        folded = text.casefold()
-        return any(len(value) >= TELLING_CHARACTERS and value.casefold() in folded for _, value in self.identifiers)
+    def is_in(self, content: Any) -> bool:
+        """Whether a raw item or a text names one of the identifiers, by the one rule that quality has for it."""
+        return mentions(*raw_text(content), [f"{kind}:{value}" for kind, value in self.identifiers])
 
     def names(self, identifiers: Iterable[Identifier]) -> bool:
         """Whether one of the identifiers is an erased one, as written."""
@@ -180,76 +175,42 @@ def _is_about(event: Event, erasure: Erasure, identify: Identify) -> bool:
     if event.name in IMPERSONAL_DECISIONS:
         return False
     names = tuple(mentioned(event.properties))
-    if erasure.names(names) or erasure.is_in(searchable(event.properties)):
+    if erasure.names(names) or erasure.is_in(event.properties):
         return True
     ids = identify(msgspec.structs.replace(event, identifiers=names)) if names else ()
     return not set(ids).isdisjoint(erasure.identifier_ids)
 
 
-def find_aside(tables: Reader, tools: Tools, erasure: Erasure) -> list[Target]:
-    """The items that were not stored and concern the erased person; reads their records of the log."""
+def find_aside(tables: Reader, tools: Tools, erasure: Erasure) -> tuple[list[Target], list[int]]:
+    """The items that were not stored and concern the erased person, and the quarantine entries that show them.
+
+    Reads their records of the log. An entry that was mended in vain shows the mended item, which came later.
+    """
     rows = tables.select("select position, fate from event_aside where position < ?", (erasure.position,))
     fates: dict[int, str] = dict(rows)
     offsets = sorted({offset_of(position) for position in fates})
     found: list[Target] = []
+    entries: list[int] = []
     for start in range(0, len(offsets), RECORDS_PER_READ):
         for record in tools.log.get(offsets[start : start + RECORDS_PER_READ]):
-            found += [
-                _target(erasure, item.position, fates[item.position], item.event.id if item.event else "")
-                for item in tools.decode(record)
-                if item.position in fates
-                and not item.erased
-                and _is_of(item, fates[item.position], erasure, tools.identify)
-            ]
-    return found
+            for item in tools.decode(record):
+                fate = fates.get(item.position)
+                if fate is None or item.erased or not _is_of(item, erasure, tools.identify):
+                    continue
+                found.append(_target(erasure, item.position, fate, id_of_item(item)))
+                if fate == Fate.QUARANTINED:
+                    entries.append(item.replay_of or item.position)
+    return found, entries
 
 
-def _is_of(item: Received, fate: str, erasure: Erasure, identify: Identify) -> bool:
-    if erasure.is_in(searchable(item.raw)):
+def _is_of(item: Received, erasure: Erasure, identify: Identify) -> bool:
+    if item.event is not None and not set(identify(item.event)).isdisjoint(erasure.identifier_ids):
         return True
-    if fate == Fate.QUARANTINED and _mentions(item.raw, erasure.identifiers):
-        return True
-    return item.event is not None and not set(identify(item.event)).isdisjoint(erasure.identifier_ids)
-
-
-def _mentions(raw: Any, identifiers: Iterable[Identifier]) -> bool:
-    """Whether a quarantined item names an identifier: a short value must be the whole of a field, a phone its digits.
-
-    The quarantine blanks its own copy by the same rule, so that a replay finds what the state says.
-    """
-    texts = [text.casefold() for text in _scalars(raw)]
-    numbers = [re.sub(r"\D", "", text) for text in texts]
-    for kind, value in identifiers:
-        digits = re.sub(r"\D", "", value)[-PHONE_DIGITS:]
-        is_phone = kind == "phone" and len(digits) == PHONE_DIGITS
-        if value.casefold() in texts or (is_phone and any(digits in number for number in numbers)):
-            return True
-    return False
-
-
-def _scalars(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield str(key)
-            yield from _scalars(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from _scalars(inner)
-    elif value is not None:
-        yield str(value)
+    return erasure.is_in(item.raw)
 
 
 def _target(erasure: Erasure, position: int, fate: str, event_id: str) -> Target:
     return Target(position, str(fate), "" if erasure.is_in(event_id) else event_id)
-
-
-def searchable(raw: Any) -> str:
-    """All of a raw item as one text, without JSON's escapes."""
-    if isinstance(raw, bytes | bytearray | memoryview):
-        return bytes(raw).decode("utf-8", "replace")
-    if isinstance(raw, str):
-        return raw
-    return msgspec.json.encode(raw).decode("utf-8", "replace")
 
 
 # --- taking away ---------------------------------------------------------------------------------------------------
@@ -319,6 +280,8 @@ class Eraser:
     def __init__(self, tables: Tables, tools: Tools | None) -> None:
         self._tables = tables
         self._tools = tools
+        if tools is not None:
+            tables.create(QUALITY_TABLES)  # their counters forget the person too
         self._waiting: dict[int, Outstanding] = {}
         self._added: dict[int, Outstanding] = {}
         self._done: list[int] = []
@@ -342,13 +305,16 @@ class Eraser:
         erased: set[int] = set()
         for erasure in erasures:
             stored = find_stored(self._tables, erasure, self._tools.identify if self._tools else no_identifiers)
-            aside = find_aside(self._tables, self._tools, erasure) if self._tools else []
+            aside, entries = find_aside(self._tables, self._tools, erasure) if self._tools else ([], [])
             positions = [target.position for target in stored]
             erase_from_blocks(self._tables, positions)
+            erase_entries(self._tables, entries)
             erased.update(positions)
             self._tables.delete(store.EVENT_ASIDE, [target.position for target in aside])
             targets = sorted(stored + aside, key=lambda target: target.position)
             self._added[erasure.position] = Outstanding(tuple(targets), erasure.position, erasure.identifier_ids)
+        if erased and self._tools:
+            recount(self._tables, Archive(self._tables).scan())
         if suppressed:
             self._added[suppressed[0].position] = Outstanding(tuple(suppressed))
         if self._tools:

@@ -14,12 +14,13 @@ from cauce.model import DAY, HOUR, Fate, to_iso
 from cauce.quality import store
 from cauce.quality.codes import REASONS
 from cauce.quality.contract import Book, Contract, parse, parse_unknown
-from cauce.quality.rules import mentions, merged, place
-from cauce.quality.stage import book_of
+from cauce.quality.rules import mentions, merged, place, raw_text
+from cauce.quality.stage import book_of, erase_entries, id_of_item, recount
 from cauce.quality.starter import read, starter_compiled
 from cauce.quality.store import Entry
 
 __all__ = [
+    "QUALITY_TABLES",
     "REASONS",
     "Balance",
     "Breach",
@@ -28,9 +29,16 @@ __all__ = [
     "Group",
     "Quality",
     "contract_request",
+    "erase_entries",
+    "id_of_item",
+    "mentions",
     "merged",
+    "raw_text",
     "read",
+    "recount",
 ]
+
+QUALITY_TABLES = store.TABLES
 
 LIMIT_MAX = 1_000
 REPLAY_MAX = 100_000

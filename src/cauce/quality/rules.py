@@ -63,6 +63,9 @@ _NUMBER = re.compile(r"\s*[-+]?\d{1,30}(\.\d{1,30})?\s*")
 _PERSONAL = re.compile(
     r"name|mail|phone|mobile|address|street|birth|passw|user|customer|account|card|iban|token|_?ip$", re.I
 )
+TELLING_CHARACTERS = 6
+"""Shorter values (a customer number 7) are never looked for inside other text."""
+PHONE_DIGITS = 9
 _SHOWN_CHARACTERS_MAX = 24
 _DIGITS_MAX = 5
 
@@ -285,22 +288,38 @@ def raw_text(raw: Any) -> tuple[str, str]:
 
 
 def mentions(form: str, raw: str, identifiers: Iterable[str]) -> bool:
-    """Whether a kept raw item contains one of the identifiers (`kind:value`), whole or inside a longer text.
+    """Whether a kept raw item names one of the identifiers (`kind:value`), without taking somebody else for them.
 
+    A value of at least six characters counts wherever it stands as a word of its own; a shorter one only as the whole
+    of a field that is called like its kind (`userId` for *user_id*), because a 7 is in anybody's text.
     Phone numbers are compared by their last nine digits, since they were sent in any spelling.
     """
-    texts = [text.casefold() for text in _scalars(_content(form, raw))]
+    content = _content(form, raw)
+    fields = [(name, text.casefold()) for name, text in _scalars(content)]
     for identifier in identifiers:
         kind, _, value = identifier.partition(":")
         wanted = value.casefold()
-        if not wanted:
+        if len(wanted) < TELLING_CHARACTERS:
+            name = _plain(kind)
+            if wanted and any(text == wanted and field in (name, f"{name}id") for field, text in fields):
+                return True
             continue
-        if any(wanted == text or (len(wanted) >= 6 and wanted in text) for text in texts):
+        if any(wanted in text and (form != "json" or _stands_alone(wanted, text)) for _, text in fields):
             return True
-        digits = re.sub(r"\D", "", value)[-9:]
-        if kind == "phone" and len(digits) == 9 and any(digits in re.sub(r"\D", "", text) for text in texts):
+        digits = re.sub(r"\D", "", value)[-PHONE_DIGITS:]
+        is_phone = kind == "phone" and len(digits) == PHONE_DIGITS
+        if is_phone and any(digits in re.sub(r"\D", "", text) for _, text in fields):
             return True
     return False
+
+
+def _stands_alone(wanted: str, text: str) -> bool:
+    """Whether a text contains a value that no further letter or digit makes another one (user-1 in user-12)."""
+    return re.search(rf"(?<![^\W_]){re.escape(wanted)}(?![^\W_])", text) is not None
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def _content(form: str, raw: str) -> Any:
@@ -312,13 +331,15 @@ def _content(form: str, raw: str) -> Any:
         return raw
 
 
-def _scalars(value: Any) -> Iterable[str]:
-    waiting = [value]
+def _scalars(value: Any) -> Iterable[tuple[str, str]]:
+    """(name of the field in plain letters, text) of every value inside a document; names of fields are texts too."""
+    waiting: list[tuple[str, Any]] = [("", value)]
     while waiting:
-        current = waiting.pop()
+        name, current = waiting.pop()
         if isinstance(current, dict):
-            waiting += [*current.keys(), *current.values()]
+            for key, inner in current.items():
+                waiting += [("", key), (_plain(str(key)), inner)]
         elif isinstance(current, list):
-            waiting += current
+            waiting += [(name, inner) for inner in current]
         elif current is not None:
-            yield str(current)
+            yield name, str(current)

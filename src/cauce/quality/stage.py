@@ -26,6 +26,7 @@ from cauce.quality.store import Entry, Tally
 __all__ = ["Limits", "QualityStage"]
 
 NAME_CHARACTERS_MAX = 200
+ANY_TIME = Limits.of(2**62, 2**40, 2**20)
 _FATES = {fate.value: fate for fate in Fate}
 _NO_REASON = Reason("undecoded", "", "an event, or the reason why there is none", "neither")
 _log = logging.getLogger(__name__)
@@ -75,6 +76,7 @@ class QualityStage:
         self._observed: list[tuple[Passage, Verdict]] = []
         self._entries: dict[int, Entry] = {}
         self._changed: set[int] = set()
+        self._erased = False
 
     def prefetch(self, passages: Sequence[Passage]) -> None:
         positions: list[int] = []
@@ -150,6 +152,8 @@ class QualityStage:
         self._seen.committed()
         self._counts.committed()
         self._names.committed()
+        if self._erased:
+            self._names.forget()  # an erasure counted them anew
         self._contracts_committed = self._contracts
         self._forget()
 
@@ -165,8 +169,7 @@ class QualityStage:
 
         Call it inside the transaction, after `flush`. Positions without an entry do nothing.
         """
-        blanked = [_blanked(entry) for entry in store.entries_at(self._tables, positions)]
-        self._tables.upsert(store.QUARANTINE, [store.row_of(entry) for entry in blanked])
+        erase_entries(self._tables, positions)
 
     def _is_taken(self, item: Received) -> bool:
         """Whether an item's id was seen before; an item without id is always new."""
@@ -233,9 +236,12 @@ class QualityStage:
         self._take(item)
         if item.replay_of:
             entry = self._entries.get(item.replay_of)
-            if entry is not None and entry.state in ("open", "erased") and fate is not Fate.QUARANTINED:
-                self._put(msgspec.structs.replace(entry, state="replayed"))
-                self._replayed.append((passage, entry))
+            if entry is not None and entry.state in ("open", "erased"):
+                if fate is Fate.QUARANTINED:
+                    self._put(_blanked(entry))
+                else:
+                    self._put(msgspec.structs.replace(entry, state="replayed"))
+                    self._replayed.append((passage, entry))
             return False
         self._received[item.source, item.received] += 1
         self._counted.append(passage)
@@ -250,12 +256,13 @@ class QualityStage:
         """
         item = passage.item
         entry = self._entries.get(item.replay_of)
-        if entry is None or entry.state != "open":
+        # An erased entry is as good as an open one: a rebuild finds it erased where it was open when this came.
+        if entry is None or entry.state not in ("open", "erased"):
             passage.fate = Fate.DUPLICATE
             return False
         event = item.event
-        event_id = _id_in_raw(item) if event is None else event.id
-        another = (item.source, event_id) != (entry.source, entry.event_id)
+        event_id = id_of_item(item)
+        another = entry.state == "open" and (item.source, event_id) != (entry.source, entry.event_id)
         if another and self._is_taken(item):
             passage.fate = Fate.DUPLICATE
             self._put(msgspec.structs.replace(entry, state="replayed"))
@@ -276,6 +283,8 @@ class QualityStage:
 
     def _keep_open(self, passage: Passage, entry: Entry, reasons: tuple[Reason, ...]) -> bool:
         passage.fate = Fate.QUARANTINED
+        if entry.state == "erased":
+            return False
         judged_again = _entry_of(passage.item, entry.position, reasons)
         self._put(
             msgspec.structs.replace(
@@ -297,9 +306,10 @@ class QualityStage:
             case "quarantine.replayed":
                 for position in _positions_in(event):
                     entry = self._entries.get(position)
-                    if entry is not None and entry.state == "open":
+                    if entry is not None and entry.state in ("open", "erased"):
                         self._put(_decided(entry, event))
             case "person.erased":
+                self._erased = True
                 identifiers = _erased_by(event)
                 for entry in list(self._entries.values()):
                     if mentions(entry.form, entry.raw, identifiers):
@@ -324,7 +334,7 @@ class QualityStage:
             item = passage.item
             event = item.event
             if passage.fate is None and event is not None:
-                stored[item.source, item.channel, event.name or event.type, item.received] += 1
+                stored[item.source, event.channel, event.name or event.type, item.received] += 1
             else:
                 counts[item.source, item.received // HOUR, (passage.fate or Fate.STORED).value] += 1
         for (source, channel, name, received), count in stored.items():
@@ -339,15 +349,12 @@ class QualityStage:
             event = passage.item.event
             if passage.fate is None and event is not None:
                 name = (event.name or event.type)[:NAME_CHARACTERS_MAX]
-                names[entry.channel, name, entry.received // DAY] += 1
+                names[event.channel, name, event.received // DAY] += 1
 
     def _breaches(self) -> Iterator[tuple[tuple[Any, ...], str, int]]:
         for passage, verdict in self._observed:
-            if passage.fate is None:
-                item = passage.item
-                day = item.received // DAY
-                for code, path, expected in {(r.code, place(r.path), r.expected) for r in verdict.contract}:
-                    yield (item.source, verdict.key, code, path, day), expected, item.position
+            if passage.fate is None and passage.item.event is not None:
+                yield from _breaches_of(passage.item.event, verdict)
 
 
 class _Contracts:
@@ -416,6 +423,48 @@ def book_of(starter: Book, rows: Iterable[Sequence[Any]]) -> Book:
     return starter.changed(put, removed, unknown)
 
 
+def _breaches_of(event: Event, verdict: Verdict) -> Iterator[tuple[tuple[Any, ...], str, int]]:
+    """(key, expected, position) of every reason of a stored event, equal ones once."""
+    found = {(reason.code, place(reason.path), reason.expected) for reason in verdict.contract}
+    for code, path, expected in sorted(found):
+        yield (event.source, verdict.key, code, path, event.received // DAY), expected, event.position
+
+
+def erase_entries(tables: Tables, positions: Iterable[int]) -> None:
+    """Blanks the quarantine entries at some positions, at once, inside a transaction; the others do not matter."""
+    blanked = [_blanked(entry) for entry in store.entries_at(tables, positions)]
+    tables.upsert(store.QUARANTINE, [store.row_of(entry) for entry in blanked])
+
+
+def recount(tables: Tables, history: Iterable[Iterable[Any]]) -> None:
+    """Counts names and breaches of stored events anew, inside a transaction: for when an erasure took some away.
+
+    `history` gives what is left (`Archive.scan()`), decisions included: each event is held against the contracts that
+    were in force when it came. What was received and what became of it stays counted (`quality_count`).
+    """
+    contracts = _Contracts(Book(starter_compiled()), ())
+    names: Counter[tuple[str, str, int]] = Counter()
+    breaches: dict[tuple[Any, ...], tuple[int, str, int]] = {}
+    counts_breaches = bool(tables.select(f"select count(*) from {store.BREACH.name}")[0][0])
+    for chunk in history:
+        for stored in chunk:
+            event: Event = stored.event
+            if event.type == DECISION:
+                if event.name in ("contract.applied", "contract.removed"):
+                    contracts = contracts.decided(event)
+                continue
+            names[event.channel, (event.name or event.type)[:NAME_CHARACTERS_MAX], event.received // DAY] += 1
+            if counts_breaches:
+                verdict = judged(event, 0, contracts.book, ANY_TIME)
+                for key, expected, position in _breaches_of(event, verdict):
+                    count, told, example = breaches.get(key, (0, "", 0))
+                    breaches[key] = (count + 1, max(told, expected), max(example, position))
+    for table in (store.NAME, store.BREACH):
+        tables.execute(f"delete from {table.name}")
+    tables.upsert(store.NAME, [(*key, count) for key, count in sorted(names.items())])
+    tables.upsert(store.BREACH, [(*key, *found) for key, found in sorted(breaches.items())])
+
+
 def _entry_of(item: Received, position: int, reasons: tuple[Reason, ...]) -> Entry:
     form, raw = raw_text(item.raw)
     event = item.event
@@ -440,6 +489,11 @@ def _decided(entry: Entry, event: Event) -> Entry:
 
 def _by(event: Event) -> str:
     return str(event.context.get("by", ""))
+
+
+def id_of_item(item: Received) -> str:
+    """The id that an item is known by, also one that is no event; empty when it has none."""
+    return item.event.id if item.event is not None else _id_in_raw(item)
 
 
 def _id_in_raw(item: Received) -> str:

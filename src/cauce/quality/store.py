@@ -185,6 +185,10 @@ class Tally:
         self._known.update(self._written)
         self.rolled_back()
 
+    def forget(self) -> None:
+        """After somebody else changed the table."""
+        self._known.clear()
+
     def rolled_back(self) -> None:
         self.changes.clear()
         self._written = {}
@@ -194,12 +198,13 @@ def add_breaches(tables: Tables, found: Callable[[], Iterable[tuple[tuple[Any, .
     """Adds (key, expected, position) of observed reasons to their counters; equal keys count together."""
     counts: dict[tuple[Any, ...], tuple[int, str, int]] = {}
     for key, expected, position in found():
-        count, _, example = counts.get(key, (0, "", 0))
-        counts[key] = (count + 1, expected, max(example, position))
-    query = f"select count, example from {BREACH.name} where " + " and ".join(f"{name} = ?" for name in BREACH.key)
+        count, told, example = counts.get(key, (0, "", 0))
+        counts[key] = (count + 1, max(told, expected), max(example, position))
+    where = " and ".join(f"{name} = ?" for name in BREACH.key)
+    query = f"select count, example, expected from {BREACH.name} where {where}"
     rows: list[Row] = []
     for key, (count, expected, example) in sorted(counts.items()):
         before = tables.select(query, key)
-        total, last = (int(before[0][0]), int(before[0][1])) if before else (0, 0)
-        rows.append((*key, total + count, expected, max(last, example)))
+        total, last, told = before[0] if before else (0, 0, "")
+        rows.append((*key, total + count, max(told, expected), max(last, example)))
     tables.upsert(BREACH, rows)
