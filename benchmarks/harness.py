@@ -21,7 +21,10 @@ import psutil
 
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
-    """One result. `floor` is what a bare implementation did in the same run, in the same unit; `ratio` = value / floor."""
+    """One result. `floor` is what a bare implementation did in the same run, in the same unit.
+
+    `ratio` = value / floor.
+    """
 
     name: str
     value: float

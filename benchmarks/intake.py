@@ -19,7 +19,7 @@ CONNECTIONS = 64
 
 
 def run(*, seconds: float = 8.0, events_per_request: int = 20, rounds: int = 3) -> Iterator[Figure]:
-    """Bare and Cauce in turn, the load generator beside them on the other core; the best round of each, and the median ratio."""
+    """Bare and Cauce in turn, the load generator beside them: the best round of each, and the median ratio."""
     floors, values, ratios, memory = [], [], [], 0.0
     for _ in range(rounds):
         with folder() as scratch:

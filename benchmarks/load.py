@@ -77,7 +77,7 @@ class Connection(asyncio.Protocol):
 async def drive(
     url: str, prepared: list[bytes], *, seconds: float, connections: int, interval: float = 0.0
 ) -> dict[str, float]:
-    """Sends `prepared` requests in a circle for `seconds`; `interval` seconds between requests, 0: as fast as it goes."""
+    """Sends `prepared` requests in a circle for `seconds`, one every `interval` seconds; 0: as fast as it goes."""
     loop = asyncio.get_running_loop()
     started = time.perf_counter()
     state = {"sent": 0, "good": 0, "bad": 0}

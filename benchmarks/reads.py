@@ -26,7 +26,7 @@ from cauce.settings import Settings
 
 @contextmanager
 def prepared(people: int, events: int) -> Iterator[tuple[Path, list[str], list[str], str, str]]:
-    """An installation with that many identifiers and events: folder, identifiers, busy people, access key, write key."""
+    """An installation of that size: its folder, identifiers, busy people, an access key and a write key."""
     kept = os.environ.get("BENCH_PREPARED")
     with folder() as scratch:
         data = Path(kept) / f"{people}-{events}" if kept else scratch

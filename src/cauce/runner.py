@@ -146,18 +146,21 @@ class Runner:
                 raise
 
     def _pass(self, items: Sequence[Received], poisoned: dict[int, Reason]) -> None:
-        passages = [Passage(_without_event(item, poisoned)) for item in items]
+        if poisoned:
+            items = [_without_event(item, poisoned) for item in items]
+        passages = [Passage(item) for item in items]
         for stage in self.stages:
             stage.prefetch(passages)
+        steps = [stage.apply for stage in self.stages]
         for passage in passages:
-            for stage in self.stages:
-                try:
-                    if not stage.apply(passage):
+            try:
+                for step in steps:
+                    if not step(passage):
                         break
-                except CauceError:
-                    raise
-                except Exception as cause:
-                    raise Poisoned(passage.item.position, stage.name, cause) from cause
+            except CauceError:
+                raise
+            except Exception as cause:
+                raise Poisoned(passage.item.position, step.__qualname__, cause) from cause
 
     def _commit(self, offset: int) -> None:
         with self.tables.transaction():
@@ -174,7 +177,7 @@ class Runner:
 
 
 def contents(runner: Runner, reader: Reader) -> dict[str, Iterator[Any]]:
-    """Everything the state says, by table, in key order: what two equal states have in common however they came about.
+    """Everything the state says, by table, in key order: what two equal states have in common.
 
     A stage whose tables depend on how batches were cut (blocks, files, runs of hashes) offers `contents(reader)` itself.
     """

@@ -27,7 +27,6 @@ from cauce.quality.stage import Limits, QualityStage
 from cauce.runner import Decode, Runner
 from cauce.settings import Settings
 
-
 SourceOf = Callable[[str], Source | None]
 
 

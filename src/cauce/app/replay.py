@@ -40,7 +40,10 @@ class ReplayReport(msgspec.Struct, frozen=True):
 def replayed(
     parts: Parts, swap: Callable[[Path], None] | None, on_progress: Callable[[int, int], None]
 ) -> ReplayReport:
-    """Rebuilds beside the present state up to the record where that stands, and compares; `swap` gets the new folder."""
+    """Rebuilds beside the present state up to the record where that stands, and compares.
+
+    `swap` gets the folder of the new state.
+    """
     home = parts.settings.folder
     folder = home / "replay"
     shutil.rmtree(folder, ignore_errors=True)

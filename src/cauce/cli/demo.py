@@ -17,7 +17,7 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cauce.app import Platform
-from cauce.cli.main import console, json_option, output, settings_of
+from cauce.cli.main import console, errors, json_option, output, settings_of
 from cauce.errors import CauceError, StorageBroken
 from cauce.testing.world import World, send_http
 
@@ -40,6 +40,8 @@ def demo(
     settings = settings_of(context, port=port)
     folder = settings.folder if context.find_root().obj else settings.folder.with_name("cauce-demo")
     settings = settings.changed(data=str(folder))
+    if not as_json:
+        errors.print(f"Making a synthetic retailer of {people:,} people and {days} days in {folder} …", soft_wrap=True)
     if fresh:
         _empty(folder)
     start = (datetime.now(UTC) - timedelta(days=days)).date().isoformat()
@@ -52,7 +54,7 @@ def demo(
     try:
         url = _url(server)
         if not as_json:
-            console.print(f"Look while it flows:  {url}/sign-in?key={access}")
+            console.print(f"Look while it flows:  {url}/sign-in?key={access}", soft_wrap=True, markup=False)
         started = time.monotonic()
         delivery = _stream(url, world, keys, quiet=as_json)
         _wait_until_processed(url)
@@ -67,7 +69,7 @@ def demo(
         if not once:
             server.wait()
     except KeyboardInterrupt:
-        console.print("stopping")
+        errors.print("stopping")
     finally:
         server.terminate()
         server.wait(timeout=30)
@@ -103,7 +105,7 @@ def _url(server: subprocess.Popen[str]) -> str:
 def _stream(url: str, world: World, keys: dict[str, str], *, quiet: bool) -> Any:
     with Progress(
         TextColumn("streaming the world in"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-        console=console, disable=quiet,
+        console=errors, disable=quiet,
     ) as progress:  # fmt: skip
         task = progress.add_task("events", total=world.expected().sent)
         return send_http(

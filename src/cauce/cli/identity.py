@@ -12,13 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from cauce.app import Platform
-from cauce.cli.main import json_option, output, pass_platform, user
+from cauce.cli.main import Suggesting, json_option, output, pass_platform, table, user
 from cauce.errors import DefinitionInvalid
-from cauce.identity.api import text_of
-from cauce.identity.rules import Rules
+from cauce.identity.api import Rules, text_of
 
 
-@click.group()
+@click.group(cls=Suggesting)
 def identity() -> None:
     """Explain, inspect and decide who is one person. Identifiers are written kind:value."""
 
@@ -137,26 +136,29 @@ def _decided(found: dict[str, Any]) -> str:
 
 
 def _explanation(found: Any) -> Group:
-    table = Table("from", "to", "evidence")
+    if not found.hops:
+        same = "one and the same identifier" if found.a == found.b else "one person"
+        return Group(Text(f"{same if found.same else 'not one person'}; no link leads from one to the other"))
+    rows = table("from", "to", "evidence")
     for hop in found.hops:
-        table.add_row(hop.from_identifier, hop.to_identifier, hop.evidence.in_words)
-    return Group(Text("one person" if found.same else "not one person"), table)
+        rows.add_row(hop.from_identifier, hop.to_identifier, hop.evidence.in_words)
+    return Group(Text("one person" if found.same else "not one person"), rows)
 
 
-def _records(rows: Any) -> Table:
+def _records(rows: Any) -> Table | str:
     """A table of records with the fields of the first."""
     if not rows:
-        return Table("nothing")
+        return "nothing"
     return _table(
         [{name: getattr(row, name) for name in row.__struct_fields__} for row in rows], *rows[0].__struct_fields__
     )
 
 
 def _table(rows: list[dict[str, Any]], *columns: str) -> Table:
-    table = Table(*columns)
+    found = table(*columns)
     for row in rows:
-        table.add_row(*(_shown(row[column]) for column in columns))
-    return table
+        found.add_row(*(_shown(row[column]) for column in columns))
+    return found
 
 
 def _shown(value: Any) -> str:

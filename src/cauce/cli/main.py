@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import importlib
+import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,11 +13,14 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import click
 import msgspec
+from rich import box
 from rich.console import Console
+from rich.table import Table
 
 from cauce import __version__
 from cauce.app import Platform
 from cauce.errors import CauceError
+from cauce.registry import nearest
 from cauce.settings import Settings
 
 COMMANDS = {
@@ -46,11 +50,36 @@ HIDDEN = {"runner"}
 P = ParamSpec("P")
 R = TypeVar("R")
 
-console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
+PIPED_COLUMNS = 160
+"""Width of a text that goes to a file or a program, where no window says how wide it may be."""
 
 
-class Commands(click.Group):
+def _console(*, stderr: bool = False) -> Console:
+    """Shows in the width of the window, or of `COLUMNS`; wide where there is no window, so that nothing is cut."""
+    found = Console(stderr=stderr, highlight=False)
+    if not found.is_terminal and "COLUMNS" not in os.environ:
+        found.width = PIPED_COLUMNS
+    return found
+
+
+console = _console()
+errors = _console(stderr=True)
+
+
+class Suggesting(click.Group):
+    """A group that names the nearest command when there is none of that name."""
+
+    def resolve_command(
+        self, context: click.Context, words: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if words and not words[0].startswith("-") and self.get_command(context, words[0]) is None:
+            raise click.UsageError(
+                f"there is no command {words[0]!r}. {nearest(words[0], self.list_commands(context))}", context
+            )
+        return super().resolve_command(context, words)
+
+
+class Commands(Suggesting):
     """Loads a command's module when it is asked for, so that `cauce --help` is quick."""
 
     def list_commands(self, _context: click.Context) -> list[str]:
@@ -69,7 +98,7 @@ class Commands(click.Group):
             return super().invoke(context)
         except CauceError as fault:
             errors.print(f"[red]{fault.code}[/red]: ", end="")
-            errors.print(str(fault), markup=False)
+            errors.print(str(fault), markup=False, soft_wrap=True)
             context.exit(1)
 
 
@@ -110,7 +139,15 @@ def output(as_json: bool, value: Any, render: Callable[[Any], Any]) -> None:
         return
     shown = render(value)
     if shown is not None:
-        console.print(shown, markup=False) if isinstance(shown, str) else console.print(shown)
+        # Long lines of text are left to the window, so that addresses and keys can be copied whole.
+        console.print(shown, markup=False, soft_wrap=True) if isinstance(shown, str) else console.print(shown)
+
+
+def table(*columns: str, title: str | None = None) -> Table:
+    """An empty table without frames, so that it fits into 80 columns where it can."""
+    return Table(
+        *columns, title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True
+    )
 
 
 def user() -> str:

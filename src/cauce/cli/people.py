@@ -7,16 +7,15 @@ from typing import Any
 import click
 import msgspec
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
 from cauce.app import Platform
-from cauce.cli.main import json_option, output, pass_platform, user
+from cauce.cli.main import Suggesting, json_option, output, pass_platform, table, user
 from cauce.http import people as described
 from cauce.identity.api import text_of
 
 
-@click.group()
+@click.group(cls=Suggesting)
 def people() -> None:
     """Look at a person: KEY is kind:value, such as email:ana@example.com, or a person id."""
 
@@ -29,9 +28,7 @@ def people() -> None:
 def show(platform: Platform, key: str, as_of: str | None, as_json: bool) -> None:
     """Show the golden record, identifiers, computed traits and consents of a person."""
     person = platform.people.locate(key).id
-    profile = (
-        platform.profiles.profile(person, as_of=described.moment(as_of)) if as_of else platform.profiles.profile(person)
-    )
+    profile = platform.profiles.profile(person, as_of=described.moment(as_of) if as_of else None)
     output(as_json, described.described(profile), _shown)
 
 
@@ -72,45 +69,54 @@ def erase(platform: Platform, key: str, suppress: bool, yes: bool, as_json: bool
     identifiers = [f"{member.kind}:{member.value}" for member in platform.people.members(person)]
     if not yes:
         click.confirm(f"Erase the person known by {len(identifiers)} identifiers ({key})?", abort=True, err=True)
-    position = platform.decide("person.erased", {"identifiers": identifiers, "suppress": suppress}, user())
+    erased = {"identifiers": identifiers, "suppress": suppress}
+    platform.people.validate("person.erased", erased)
+    position = platform.decide("person.erased", erased, user())
     found = {"person": text_of(person), "identifiers": len(identifiers), "decision": position}
     output(as_json, found, lambda _: f"erased: {len(identifiers)} identifiers and everything stored by them")
 
 
 def _shown(found: dict[str, Any]) -> Group:
-    identifiers = Table("kind", "value", "first seen", "shared", title="identifiers")
+    identifiers = table("kind", "value", "first seen", "shared", title="identifiers")
     for one in found["identifiers"]:
-        identifiers.add_row(one["kind"], one["value"], one["first_occurred"], "yes" if one["shared"] else "")
-    golden = Table("trait", "value", "why", "others", title="golden record")
+        identifiers.add_row(one["kind"], one["value"], _moment(one["first_occurred"]), "yes" if one["shared"] else "")
+    golden = table("trait", "value", "why", "other values", title="golden record")
     for name, trait in found["traits"].items():
-        golden.add_row(name, _text(trait["value"]), trait["why"], ", ".join(_text(o["value"]) for o in trait["others"]))
-    computed = Table("trait", "value", title="computed traits")
+        others = {_text(other["value"]) for other in trait["others"]} - {_text(trait["value"])}
+        golden.add_row(name, _text(trait["value"]), f"{trait['why']}: {trait['source']}", ", ".join(sorted(others)))
+    computed = table("trait", "value", title="computed traits")
     for name, value in found["computed"].items():
-        computed.add_row(name, _text(value))
-    consents = Table("purpose", "channel", "granted", "by", title="consents")
+        computed.add_row(name, "–" if value is None else _text(value))
+    consents = table("purpose", "channel", "granted", "by", "since", title="consents")
     for consent in found["consents"]:
-        consents.add_row(
-            consent["purpose"], consent["channel"], str(consent["granted"]), consent["decided_by"]["source"]
-        )
+        said = consent["decided_by"]
+        granted = "yes" if consent["granted"] else "no"
+        consents.add_row(consent["purpose"], consent["channel"], granted, said["source"], _moment(said["occurred"]))
     head = Text(
         f"{found['id']} · {found['events']:,} events in {', '.join(found['channels']) or 'no channel'} · "
-        f"{found['first_seen']} – {found['last_seen']} · as of {found['as_of']}"
+        f"{_moment(found['first_seen'])} – {_moment(found['last_seen'])} · as of {_moment(found['as_of'])} UTC\n"
     )
-    return Group(head, identifiers, golden, computed, consents)
+    return Group(head, *(part for part in (identifiers, golden, computed, consents) if part.row_count))
+
+
+def _moment(iso: str | None) -> str:
+    """2026-11-18 19:57 of an ISO moment."""
+    return "–" if iso is None else iso[:16].replace("T", " ")
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_text, value))
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 def _timeline(found: dict[str, Any]) -> Group:
-    table = Table("occurred", "channel", "event", "identifiers", "properties")
+    rows = table("occurred (UTC)", "channel", "event", "properties")
     for event in found["events"]:
-        table.add_row(
-            event["occurred"],
-            event["channel"],
-            event["name"] or event["type"],
-            ", ".join(event["identifiers"]),
-            _text(event["properties"])[:160],
-        )
-    return Group(table, Text(f"next: --cursor {found['cursor']}" if found["cursor"] else "that is all"))
+        told = ", ".join(f"{name}: {_text(value)}" for name, value in event["properties"].items())
+        rows.add_row(_moment(event["occurred"]), event["channel"], event["name"] or event["type"], _cut(told))
+    return Group(rows, Text(f"next: --cursor {found['cursor']}" if found["cursor"] else "that is all"))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 120 else text[:119] + "…"

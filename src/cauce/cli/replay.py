@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from cauce.app import Platform
-from cauce.cli.main import errors, json_option, output, pass_platform
+from cauce.cli.main import errors, json_option, output, pass_platform, table
 
 
 @click.command()
@@ -34,7 +34,8 @@ def replay(platform: Platform, apply: bool, as_json: bool) -> None:
 
 
 def _table(report: Any) -> Table:
-    table = Table("table", "rows", "equal", "first differences", title=f"{report.records:,} records replayed")
+    title = f"{report.records:,} records replayed: {'equal' if report.equal else 'not equal'}"
+    rows = table("table", "rows", "equal", "first differences", title=title)
     for each in report.tables:
-        table.add_row(each.name, f"{each.rows:,}", "✓" if each.equal else "✗", "\n".join(each.differences))
-    return table
+        rows.add_row(each.name, f"{each.rows:,}", "✓" if each.equal else "✗", "\n".join(each.differences))
+    return rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from rich.table import Table
 
-from cauce.cli.main import json_option, output, settings_of
+from cauce.cli.main import json_option, output, settings_of, table
 from cauce.settings import TABLE
 
 
@@ -30,7 +30,7 @@ def settings(context: click.Context, as_json: bool) -> None:
 
 
 def _table(rows: list[dict[str, object]]) -> Table:
-    table = Table("setting", "value", "default", "unit", "variable", "help")
+    found = table("setting", "value", "default", "unit", "variable", "help")
     for row in rows:
-        table.add_row(*(str(row[column]) for column in ("name", "value", "default", "unit", "variable", "help")))
-    return table
+        found.add_row(*(str(row[column]) for column in ("name", "value", "default", "unit", "variable", "help")))
+    return found

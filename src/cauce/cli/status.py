@@ -6,11 +6,10 @@ from typing import Any
 
 import click
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
 from cauce.app import Platform
-from cauce.cli.main import json_option, output, pass_platform
+from cauce.cli.main import json_option, output, pass_platform, table
 
 FATES = ("received", "stored", "quarantined", "duplicate", "suppressed")
 
@@ -27,15 +26,15 @@ def status(platform: Platform, as_json: bool) -> None:
 
 
 def _shown(found: dict[str, Any]) -> Group:
-    table = Table("source", *FATES, "adds up")
-    for column in table.columns[1:-1]:
+    rows = table("source", *FATES, "adds up")
+    for column in rows.columns[1:-1]:
         column.justify = "right"
     for row in found["sources"]:
-        table.add_row(row["source"], *(f"{row[fate]:,}" for fate in FATES), _mark(row["adds_up"]))
-    table.add_section()
-    table.add_row("all", *(f"{found['totals'][fate]:,}" for fate in FATES), _mark(found["adds_up"]))
+        rows.add_row(row["source"], *(f"{row[fate]:,}" for fate in FATES), _mark(row["adds_up"]))
+    rows.add_section()
+    rows.add_row("all", *(f"{found['totals'][fate]:,}" for fate in FATES), _mark(found["adds_up"]))
     return Group(
-        table,
+        rows,
         Text(
             f"{found['people']:,} people · {found['identifiers']:,} identifiers · {found['links']:,} links · "
             f"{found['lag_records']:,} records waiting · runner {'running' if found['runner'] else 'not running'}"

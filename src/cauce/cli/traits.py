@@ -6,16 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 import yaml
 from rich.table import Table
 
 from cauce.app import Platform
-from cauce.cli.main import json_option, output, pass_platform, user
+from cauce.cli.main import Suggesting, json_option, output, pass_platform, table, user
 from cauce.errors import DefinitionInvalid
 from cauce.profiles.definitions import read_definitions, read_survivorship
 
 
-@click.group()
+@click.group(cls=Suggesting)
 def traits() -> None:
     """Computed traits, survivorship, and what stewards say of a trait."""
 
@@ -36,7 +37,7 @@ def apply(platform: Platform, file: Path, as_json: bool) -> None:
     """Apply definitions of computed traits (YAML); new ones are filled from the whole history at once."""
     document = _loaded(file)
     definitions = read_definitions(document)
-    platform.decide("trait.applied", {"definitions": document}, user())
+    _decide(platform, "trait.applied", {"definitions": document})
     names = [definition.name for definition in definitions]
     output(as_json, {"applied": names}, lambda _: f"applied: {', '.join(names)}")
 
@@ -47,11 +48,7 @@ def apply(platform: Platform, file: Path, as_json: bool) -> None:
 @pass_platform
 def remove(platform: Platform, names: tuple[str, ...], as_json: bool) -> None:
     """Remove computed traits by name."""
-    known = {definition.name for definition in platform.profiles.definitions()}
-    for name in names:
-        if name not in known:
-            raise DefinitionInvalid(f"no computed trait is named {name!r}", hint=f"Known: {', '.join(sorted(known))}")
-    platform.decide("trait.removed", {"names": list(names)}, user())
+    _decide(platform, "trait.removed", {"names": list(names)})
     output(as_json, {"removed": names}, lambda _: f"removed: {', '.join(names)}")
 
 
@@ -63,7 +60,7 @@ def survivorship(platform: Platform, file: Path, as_json: bool) -> None:
     """Apply survivorship rules (YAML): which value of a trait wins in the golden record."""
     document = _loaded(file)
     read_survivorship(document)
-    platform.decide("survivorship.applied", {"survivorship": document}, user())
+    _decide(platform, "survivorship.applied", {"survivorship": document})
     output(as_json, {"applied": document}, lambda _: "applied")
 
 
@@ -77,12 +74,19 @@ def survivorship(platform: Platform, file: Path, as_json: bool) -> None:
 def set_trait(platform: Platform, identifier: str, trait: str, value: str, why: str, as_json: bool) -> None:
     """Say as a steward what a trait is: it wins over every source. VALUE is JSON or text; null takes it back."""
     try:
-        said = yaml.safe_load(value)
-    except yaml.YAMLError:
-        said = value
+        said = msgspec.json.decode(value)
+    except msgspec.DecodeError:
+        said = value  # such as +34600000000, a date or a name
     word = {"identifier": identifier, "trait": trait, "value": said, "why": why}
-    platform.decide("trait.set", word, user())
+    platform.people.locate(identifier)
+    _decide(platform, "trait.set", word)
     output(as_json, word, lambda _: f"{trait} of {identifier} is {said!r} by the steward's word")
+
+
+def _decide(platform: Platform, name: str, properties: dict[str, Any]) -> None:
+    """Records the decision of somebody who may err: nothing enters the log that would do nothing."""
+    platform.profiles.validate(name, properties)
+    platform.decide(name, properties, user())
 
 
 def _loaded(file: Path) -> Any:
@@ -93,13 +97,13 @@ def _loaded(file: Path) -> Any:
 
 
 def _table(definitions: Any) -> Table:
-    table = Table("name", "compute", "events", "property", "window")
+    rows = table("name", "compute", "events", "property", "window")
     for each in definitions:
-        table.add_row(
+        rows.add_row(
             each.name,
             each.compute,
             ", ".join(each.events) or "all",
             each.property or "",
             f"{each.window_days} days" if each.window_days else "all time",
         )
-    return table
+    return rows

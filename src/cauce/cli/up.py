@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
@@ -18,12 +18,14 @@ import msgspec
 import uvicorn
 
 from cauce.app import Platform
-from cauce.cli.main import console, json_option, settings_of
-from cauce.errors import SettingInvalid
+from cauce.cli.main import errors, json_option, settings_of
+from cauce.errors import Conflict, SettingInvalid
 from cauce.http.app import create_app
 from cauce.settings import Settings
 
 RESTART_SECONDS_MAX = 5.0
+FIRST = "first"
+"""Name of the access key that the first start makes."""
 
 
 class RunnerProcess:
@@ -53,7 +55,7 @@ class RunnerProcess:
             if self._stopping.is_set():
                 return
             wait_seconds = 0.1 if time.monotonic() - started > 10 else min(wait_seconds * 2, RESTART_SECONDS_MAX)
-            console.print(f"[yellow]runner ended with {code}; starting again in {wait_seconds:.1f} s[/yellow]")
+            errors.print(f"[yellow]runner ended with {code}; starting again in {wait_seconds:.1f} s[/yellow]")
             self._stopping.wait(wait_seconds)
 
 
@@ -114,7 +116,7 @@ def up(context: click.Context, host: str | None, port: int | None, with_runner: 
         runner = RunnerProcess(settings)
         if with_runner:
             runner.start()
-        started = {"url": url, "data": str(settings.folder), "pid": os.getpid()}
+        started = {"url": url, "data": str(settings.folder), "pid": os.getpid(), **first_sign_in(platform, url)}
         # One line, so that a program that starts Cauce reads it without waiting for an end that does not come.
         click.echo(msgspec.json.encode(started) if as_json else _welcome(started))
         sys.stdout.flush()
@@ -125,11 +127,23 @@ def up(context: click.Context, host: str | None, port: int | None, with_runner: 
                 runner.stop()
 
 
+def first_sign_in(platform: Platform, url: str) -> dict[str, str]:
+    """The link that signs in the first person, as `sign_in`; nothing once anybody has an access key."""
+    with suppress(Conflict):  # another process was quicker
+        if not platform.sources.has_access_keys:
+            return {"sign_in": f"{url}/sign-in?key={platform.sources.add_access(FIRST, 'reader', by='cauce up')}"}
+    return {}
+
+
 def _welcome(started: dict[str, object]) -> str:
+    look = started.get("sign_in")
+    first = (
+        f"\n  open this      {look}\n                 (shown only now; more keys: cauce keys add NAME)" if look else ""
+    )
     return (
         f"Cauce listens on {started['url']}  (data in {Path(str(started['data'])).resolve()})\n"
         f"  send events   {started['url']}/v1/batch   keys: cauce sources add NAME --channel web\n"
-        f"  look          {started['url']}/           or: cauce status"
+        f"  look          {started['url']}/           or: cauce status{first}"
     )
 
 

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from cauce.app import Platform
 from cauce.app.verify import verified
-from cauce.cli.main import errors, json_option, output, pass_platform
+from cauce.cli.main import errors, json_option, output, pass_platform, table
 
 
 @click.command()
@@ -29,12 +29,12 @@ def verify(platform: Platform, sample: int, as_json: bool) -> None:
 
 
 def _table(checks: Any) -> Table:
-    table = Table("check", "compared", "result", "differences")
+    rows = table("check", "compared", "result", "differences")
     for check in checks:
-        table.add_row(
+        rows.add_row(
             check.name,
             f"{check.compared:,}",
             "[green]✓[/green]" if check.good else "[red]✗[/red]",
             "\n".join(check.differences),
         )
-    return table
+    return rows

@@ -67,6 +67,8 @@ class Opened(NamedTuple):
 
     envelope: dict[str, Any]
     items: list[Any]
+    bytes_max: int = 0
+    """Bytes of the whole body: no item is larger."""
 
 
 def open_body(body: bytes, bytes_max: int = BODY_BYTES_MAX) -> bytes:
@@ -122,7 +124,8 @@ def _unzstd(body: bytes, bytes_max: int) -> bytes:
 def read_body(record: Record) -> Opened:
     """Items of a record's body; never raises: a body that cannot be read at all is one `Unusable` item."""
     try:
-        opened = read_items(open_body(record.body))
+        body = open_body(record.body)
+        opened = read_items(body)._replace(bytes_max=len(body))
     except (Unreadable, TooLarge) as fault:
         text = record.body[: 2**16].decode("utf-8", "backslashreplace")
         return Opened({}, [Unusable(text, Reason("unreadable", "", "a JSON document", _short(fault.message)))])

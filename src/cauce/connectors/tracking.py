@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from cauce.connectors.reading import aside, read_body, refused, shown
+from cauce.connectors.reading import Opened, aside, read_body, refused, shown
 from cauce.connectors.values import corrected, kind_of, moment_of, text_of
 from cauce.model import Event, Identifier, Reason, Received, Record, Source, position_of
 
@@ -40,13 +40,15 @@ class Call(Exception):
 def decode(record: Record, source: Source) -> list[Received]:
     """Calls of a record in order, each as an event or with the reasons why it is none; pure, never raises."""
     opened = read_body(record)
-    return _Reader(record, source, opened.envelope).read_all(opened.items)
+    return _Reader(record, source, opened).read_all(opened.items)
 
 
 class _Reader:
     """What the calls of one record have in common."""
 
-    def __init__(self, record: Record, source: Source, envelope: dict[str, Any]) -> None:
+    def __init__(self, record: Record, source: Source, opened: Opened) -> None:
+        envelope = opened.envelope
+        self.bytes_max = opened.bytes_max
         self.record = record
         self.source = source
         self.type = record.connector.partition(":")[2]
@@ -60,6 +62,7 @@ class _Reader:
         record, source = self.record, self.source
         first = position_of(record.offset, 0)
         name, channel, moment = record.source, source.channel, record.received
+        bytes_max = self.bytes_max
         found: list[Received] = []
         for index, item in enumerate(items):
             if item.__class__ is not dict or "_erased" in item:
@@ -69,7 +72,7 @@ class _Reader:
                     continue
             try:
                 event = self._event(item, first + index)
-                found.append(Received(first + index, name, channel, moment, item, event))
+                found.append(Received(first + index, name, channel, moment, item, event, (), 0, "", bytes_max))
             except Call as fault:
                 found.append(refused(record, source, index, item, fault.reason))
         return found

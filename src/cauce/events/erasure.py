@@ -448,13 +448,16 @@ def _needles(value: str) -> tuple[bytes, ...]:
 
 
 def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
-    """(place, bytes) of a file and of what is packed inside it."""
-    raw = path.read_bytes()
+    """(place, bytes) of a file and of what is packed inside it; nothing of one that is gone by now."""
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        return
     yield "bytes", raw
     if raw.startswith(b"SQLite format 3\x00"):
         yield from _database_contents(path)
-    elif raw.startswith(b"PAR1"):
-        with pq.ParquetFile(path) as opened:
+    elif raw.startswith(b"PAR1") and raw.endswith(b"PAR1"):  # one in the making has no end yet
+        with pq.ParquetFile(pa.BufferReader(raw)) as opened:
             for group in range(opened.num_row_groups):
                 yield f"row group {group}", _table_bytes(opened.read_row_group(group))
     else:

@@ -17,7 +17,6 @@ from cauce.http.health import Health
 from cauce.http.intake import Intake
 from cauce.http.metrics import Metrics
 from cauce.http.people import Readers
-from cauce.http.people import Readers
 from cauce.http.problems import response_of
 
 

@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote, unquote
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from cauce.errors import DefinitionInvalid, Unauthorised
+from cauce.errors import DefinitionInvalid, Unauthorised, Unreadable
 from cauce.identity.api import text_of
 from cauce.model import from_iso, to_iso
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from cauce.profiles.api import Profile
 
 T = TypeVar("T")
+HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 READERS = 4
 """Threads that read the state, each with a connection of its own."""
 
@@ -35,24 +37,37 @@ class Readers:
         return await asyncio.get_running_loop().run_in_executor(self._pool, question)
 
 
+Answer = Callable[["Platform", Request, int], dict[str, Any]]
+
+
 def routes(platform: Platform, readers: Readers) -> list[Route]:
     """The routes of the people API; every one wants an access key (`Authorization: Bearer …`)."""
 
-    def route(path: str, answer: Callable[[Platform, Request], dict[str, Any]]) -> Route:
-        async def endpoint(request: Request) -> Response:
-            require_access(platform, request)
-            found = await readers.ask(lambda: answer(platform, request))
-            return Response(msgspec.json.encode(found), media_type="application/json")
+    async def endpoint(request: Request) -> Response:
+        require_access(platform, request)
+        key, part = named(request)
+        found = await readers.ask(lambda: answered(platform, request, key, part))
+        return Response(msgspec.json.encode(found), media_type="application/json", headers=HEADERS)
 
-        return Route(f"/v1/people/{{key:path}}{path}", endpoint, methods=["GET"])
+    # One route: only the path as it was sent tells a slash of the value (%2F) from one of the address.
+    return [Route("/v1/people/{key:path}", endpoint, methods=["GET"])]
 
-    return [
-        route("/traits", traits),
-        route("/identifiers", identifiers),
-        route("/timeline", timeline),
-        route("/consents", consents),
-        route("", person),
-    ]
+
+def named(request: Request) -> tuple[str, str]:
+    """(key, part) that the address names: `own:a%2Fb/traits` is (*own:a/b*, *traits*)."""
+    raw = request.scope.get("raw_path") or quote(request.url.path).encode()
+    *rest, last = raw.partition(b"?")[0].decode("latin-1").split("/v1/people/", 1)[-1].split("/")
+    if rest and last in PARTS:
+        return unquote("/".join(rest)), last
+    return unquote("/".join([*rest, last])), ""
+
+
+def answered(platform: Platform, request: Request, key: str, part: str) -> dict[str, Any]:
+    """What is known of the person whom `key` names; NotFound when there is none, Unreadable for wrong parameters."""
+    try:
+        return PARTS[part](platform, request, platform.people.locate(key).id)
+    except DefinitionInvalid as fault:
+        raise Unreadable(fault.message, hint=fault.hint) from None
 
 
 def require_access(platform: Platform, request: Request) -> None:
@@ -61,26 +76,20 @@ def require_access(platform: Platform, request: Request) -> None:
     key = key.strip() if scheme.lower() == "bearer" else request.cookies.get("cauce_key", "")
     if not key or platform.sources.authenticate_access(key) is None:
         raise Unauthorised(
-            "this needs an access key", hint="Send `Authorization: Bearer KEY`; make one with `cauce keys add NAME`"
+            "expected an access key", hint="Send `Authorization: Bearer KEY`; make one with `cauce keys add NAME`"
         )
 
 
-def person_of(platform: Platform, request: Request) -> int:
-    """The person whom the path names: `kind:value` or a person id, merged-away ids too; NotFound otherwise."""
-    return platform.people.locate(request.path_params["key"]).id
-
-
-def person(platform: Platform, request: Request) -> dict[str, Any]:
+def person(platform: Platform, request: Request, found: int) -> dict[str, Any]:
     """The whole profile, today or `?as_of=` an ISO moment."""
-    found = person_of(platform, request)
     as_of = request.query_params.get("as_of")
-    if as_of:
-        return described(platform.profiles.profile(found, as_of=moment(as_of)))
-    return described(platform.profiles.profile(found))
+    return described(platform.profiles.profile(found, as_of=moment(as_of) if as_of else None))
 
 
 def moment(text: str) -> int:
     """Microseconds of an ISO moment or day (its end); DefinitionInvalid otherwise."""
+    # A plus sign that was not encoded arrives as a blank.
+    text = text.strip().replace(" ", "+") if "T" in text else text.strip()
     try:
         return from_iso(text) if "T" in text or " " in text else from_iso(f"{text}T23:59:59.999999")
     except ValueError:
@@ -89,7 +98,7 @@ def moment(text: str) -> int:
 
 def described(profile: Profile) -> dict[str, Any]:
     """A profile as plain values: ids as text, times in ISO."""
-    names = {member.id: f"{member.kind}:{member.value}" for member in profile.identifiers}
+    names = {member.id: str(member) for member in profile.identifiers}
     return {
         "id": text_of(profile.person),
         "identifiers": [identifier_described(member) for member in profile.identifiers],
@@ -104,38 +113,39 @@ def described(profile: Profile) -> dict[str, Any]:
     }
 
 
-def traits(platform: Platform, request: Request) -> dict[str, Any]:
-    found = person_of(platform, request)
-    names = {member.id: f"{member.kind}:{member.value}" for member in platform.people.members(found)}
+def traits(platform: Platform, _request: Request, found: int) -> dict[str, Any]:
+    """The golden record and the computed traits."""
     return {
         "id": text_of(found),
-        "traits": golden_described(platform.profiles.traits(found), names),
+        "traits": golden_described(platform.profiles.traits(found), names_of(platform, found)),
         "computed": platform.profiles.values_of(found),
     }
 
 
-def identifiers(platform: Platform, request: Request) -> dict[str, Any]:
-    found = person_of(platform, request)
+def identifiers(platform: Platform, _request: Request, found: int) -> dict[str, Any]:
+    """Everything that the person is known by."""
     return {
         "id": text_of(found),
         "identifiers": [identifier_described(member) for member in platform.people.members(found)],
     }
 
 
-def timeline(platform: Platform, request: Request) -> dict[str, Any]:
+def timeline(platform: Platform, request: Request, found: int) -> dict[str, Any]:
     """A page of events, newest first: `?limit=`, `?cursor=` of the page before, repeatable `?channel=`, `?event=`."""
-    found = person_of(platform, request)
     query = request.query_params
     limit = query.get("limit", "50")
-    if not limit.isdigit():
+    if not (limit.isascii() and limit.isdigit() and len(limit) < 10):
         raise DefinitionInvalid(f"expected limit to be a whole number, got {limit!r}")
-    page = platform.profiles.timeline(
-        found,
-        cursor=query.get("cursor", ""),
-        limit=int(limit),
-        channels=query.getlist("channel"),
-        events=query.getlist("event"),
-    )
+    try:
+        page = platform.profiles.timeline(
+            found,
+            cursor=query.get("cursor", ""),
+            limit=int(limit),
+            channels=query.getlist("channel"),
+            events=query.getlist("event"),
+        )
+    except OverflowError:  # a forged cursor, whose numbers no engine can hold
+        raise DefinitionInvalid(f"expected a cursor as a page gave it, got {query['cursor']!r}") from None
     return {
         "id": text_of(found),
         "events": [event_described(entry.event) for entry in page.events],
@@ -143,13 +153,28 @@ def timeline(platform: Platform, request: Request) -> dict[str, Any]:
     }
 
 
-def consents(platform: Platform, request: Request) -> dict[str, Any]:
-    found = person_of(platform, request)
-    names = {member.id: f"{member.kind}:{member.value}" for member in platform.people.members(found)}
+def consents(platform: Platform, _request: Request, found: int) -> dict[str, Any]:
+    """What the person allows, per purpose and channel, and who said so when."""
+    names = names_of(platform, found)
     return {
         "id": text_of(found),
         "consents": [consent_described(consent, names) for consent in platform.profiles.consents(found)],
     }
+
+
+PARTS: dict[str, Answer] = {
+    "": person,
+    "traits": traits,
+    "identifiers": identifiers,
+    "timeline": timeline,
+    "consents": consents,
+}
+"""What may be asked of a person, by the last part of the address."""
+
+
+def names_of(platform: Platform, found: int) -> dict[int, str]:
+    """The identifiers of a person as `kind:value`, by id."""
+    return {member.id: str(member) for member in platform.people.members(found)}
 
 
 def iso(microseconds: int | None) -> str | None:

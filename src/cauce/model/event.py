@@ -71,3 +71,5 @@ class Received(msgspec.Struct, frozen=True):
     replay_of: int = 0
     erased: str = ""
     """Fate that the item had before a person's erasure blanked it; it counts still, and does nothing else."""
+    bytes_max: int = 0
+    """Upper bound of the item's size as sent, where the decoder knows one for nothing; 0 when it does not."""

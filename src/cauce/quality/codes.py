@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
 
@@ -95,5 +96,5 @@ def is_time(text: str) -> bool:
     return True
 
 
-FORMATS = {"currency": is_currency, "unit": is_unit, "gtin": is_gtin, "time": is_time}
+FORMATS: dict[str, Callable[..., bool]] = {"currency": is_currency, "unit": is_unit, "gtin": is_gtin, "time": is_time}
 """Checks of texts by the name that they have in a prepared schema."""

@@ -130,7 +130,7 @@ class QualityStage:
             self._new.append(key)
         if event is None:
             return self._quarantine(passage, item.reasons or (_NO_REASON,))
-        verdict = judged(event, self._size_bytes(item.raw), self._contracts.book, self._limits_of(item.source))
+        verdict = judged(event, self._size_bytes(item), self._contracts.book, self._limits_of(item.source))
         return verdict is CLEAN or self._judge(passage, verdict)
 
     def flush(self) -> None:
@@ -193,12 +193,15 @@ class QualityStage:
             self._taken.add(key)
             self._new.append(key)
 
-    def _size_bytes(self, raw: Any) -> int:
-        kind = type(raw)
-        if kind is msgspec.Raw:
-            return memoryview(raw).nbytes
-        if kind is bytes or kind is str:
+    def _size_bytes(self, item: Received) -> int:
+        """Size of an item as sent, or a bound of it that is small enough."""
+        if 0 < item.bytes_max <= self._limits.event_bytes_max:
+            return item.bytes_max
+        raw = item.raw
+        if isinstance(raw, bytes | str):
             return len(raw)
+        if isinstance(raw, msgspec.Raw):
+            return len(memoryview(raw))
         try:
             self._encoder.encode_into(raw, self._buffer)
         except (TypeError, ValueError, OverflowError, RecursionError):
@@ -270,7 +273,7 @@ class QualityStage:
             return False
         if event is None:
             return self._keep_open(passage, entry, item.reasons or (_NO_REASON,))
-        verdict = judged(event, self._size_bytes(item.raw), self._contracts.book, self._limits_of(item.source))
+        verdict = judged(event, self._size_bytes(item), self._contracts.book, self._limits_of(item.source))
         if verdict.hard or (verdict.quarantines and not self._observes(item.source)):
             return self._keep_open(passage, entry, verdict.hard + verdict.contract)
         if verdict is not CLEAN:

@@ -9,7 +9,7 @@ batches cut anywhere, faults anywhere. It runs the real stages on any engines.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +36,19 @@ SOURCES = {
     )
 }
 
+MAIL_DOMAIN = "correo.example"
+"""Not example.com, whose addresses are blocked: they would be evidence for nobody."""
+
 Entry = tuple[str, str, int, bytes]
 
 
-def traffic(seed: int, events: int, *, people: int = 5, with_decisions: bool = True) -> list[Entry]:
-    """Log entries (source, connector, received, body) of about `events` events; the same seed gives the same."""
+def traffic(
+    seed: int, events: int, *, people: int = 5, with_decisions: bool = True, with_garbage: bool = False
+) -> list[Entry]:
+    """Log entries (source, connector, received, body) of about `events` events; the same seed gives the same.
+
+    `with_garbage` adds items and whole bodies that are no events, some of which name a person.
+    """
     chance = random.Random(seed)  # noqa: S311 - a simulation's dice
     entries: list[Entry] = []
     sent: list[dict[str, Any]] = []
@@ -54,6 +62,10 @@ def traffic(seed: int, events: int, *, people: int = 5, with_decisions: bool = T
         batch = [_event(chance, source, people, now, len(sent) + index) for index in range(chance.randrange(1, 5))]
         if sent and chance.random() < 0.15:
             batch.append(chance.choice(sent))  # a retry: the same event again
+        if with_garbage and chance.random() < 0.2:
+            batch.insert(chance.randrange(len(batch) + 1), _garbage(chance, people, len(sent)))
+        if with_garbage and chance.random() < 0.05:
+            entries.append((source, "tracking", now, b'{"batch": [{"email": "person%d@' % chance.randrange(people)))
         sent += batch
         entries.append((source, "tracking", now, msgspec.json.encode({"batch": batch, "sentAt": to_iso(now)})))
     return entries
@@ -74,8 +86,8 @@ def _event(chance: random.Random, source: str, people: int, now: int, number: in
     if kind == "identify":
         event["traits"] = chance.choice(
             (
-                {"email": f"Person{who}@Example.com", "firstName": chance.choice(("Ana", "ANA", "Anna"))},
-                {"phone": f"+3460000000{who}", "city": chance.choice(("León", "Vigo", None))},
+                {"email": f"Person{who}@{MAIL_DOMAIN}", "firstName": chance.choice(("Ana", "ANA", "Anna"))},
+                {"phone": f"+3461234567{who}", "city": chance.choice(("León", "Vigo", None))},
                 {"loyalty_id": f"L-{who}", "points": chance.randrange(9)},
             )
         )
@@ -93,13 +105,27 @@ def _event(chance: random.Random, source: str, people: int, now: int, number: in
     return event
 
 
+def _garbage(chance: random.Random, people: int, number: int) -> Any:
+    who = chance.randrange(people)
+    return chance.choice(
+        (
+            f"person{who}@{MAIL_DOMAIN}",
+            {"type": "track", "messageId": f"bad-{number}", "userId": f"user-{who}", "timestamp": "never"},
+            {"type": "greet", "messageId": f"bad-{number // 3}", "traits": {"email": f"person{who}@{MAIL_DOMAIN}"}},
+            {"type": "track", "messageId": f"bad-{number}", "anonymousId": f"device-{who}", "quantity": who},
+            [who, None],
+        )
+    )
+
+
 def _properties(chance: random.Random, name: str, number: int) -> dict[str, Any]:
     price = chance.choice((0.1, 19.99, 5, 7.333, -3.5))
     sku = f"sku-{chance.randrange(4)}"
     found: dict[str, dict[str, Any]] = {
         "Product Viewed": {"product_id": sku, "sku": sku, "price": price, "category": chance.choice(("a", "b"))},
         "Order Completed": {
-            "order_id": f"o-{number}", "total": price, "revenue": price, "currency": chance.choice(("EUR", "EUR", "XXQ")),
+            "order_id": f"o-{number}", "total": price, "revenue": price,
+            "currency": chance.choice(("EUR", "EUR", "XXQ")),
             "products": [{"product_id": sku, "sku": sku, "price": price, "quantity": 1}],
         },
         "Receipt Issued": {"receipt_id": f"r-{number}", "total": price, "currency": "EUR", "store_id": "s1"},
@@ -111,7 +137,7 @@ def _properties(chance: random.Random, name: str, number: int) -> dict[str, Any]
 
 def _decision(chance: random.Random, people: int, now: int) -> bytes:
     one, other = chance.randrange(people), chance.randrange(people)
-    pair = {"a": f"user_id:user-{one}", "b": f"email:person{other}@example.com", "why": "simulated"}
+    pair = {"a": f"user_id:user-{one}", "b": f"email:person{other}@{MAIL_DOMAIN}", "why": "simulated"}
     name = chance.choice(("identity.refused", "identity.unrefused", "identity.joined", "identity.unjoined"))
     return decisions.encode(name, pair, "simulation", now)
 
@@ -126,6 +152,7 @@ class River:
         log: Log | None = None,
         tables: Callable[[], Tables] | None = None,
         history: Path,
+        sources: Mapping[str, Source] = SOURCES,
         **settings: Any,
     ) -> None:
         self.log: Log = log or MemoryLog()
@@ -134,6 +161,7 @@ class River:
         memory = MemoryTables() if tables is None else None
         self._open: Callable[[], Tables] = tables or (lambda: memory)  # type: ignore[assignment,return-value]
         self._history = history
+        self._sources = sources
         self._settings = settings
         self.tables = self._open()
 
@@ -145,7 +173,11 @@ class River:
 
     def drain(self, **settings: Any) -> River:
         """Processes the whole log; `settings` such as `batch_records` as options."""
-        self.runner(**settings).drain()
+        runner = self.runner(**settings)
+        try:
+            runner.drain()
+        finally:
+            runner.close()
         return self
 
     def drain_with_faults(self, seed: int, **settings: Any) -> int:
@@ -154,16 +186,20 @@ class River:
         falls = 0
         while True:
             faults = Faults(chance.randrange(1, 120))
+            runner = None
             try:
-                self.runner(faults=faults, **settings).drain()
+                runner = self.runner(faults=faults, **settings)
+                runner.drain()
                 return falls
             except Broken:
                 falls += 1
+                if runner is not None:
+                    runner.close()
                 if falls % 7 == 0:  # lets a run with little luck get through
                     self.runner(**settings).run_once()
 
     def _parts(self, log: Any, **settings: Any) -> Parts:
-        return Parts(log, SOURCES.get, Settings({**self._settings, **settings}), SECRET)
+        return Parts(log, self._sources.get, Settings({**self._settings, **settings}), SECRET)
 
     def views(self) -> Views:
         return Views(self._parts(self.log), self.tables)

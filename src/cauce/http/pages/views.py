@@ -84,7 +84,7 @@ def people(visit: Visit) -> dict[str, Any]:
 
 def best_people(platform: Platform) -> list[dict[str, Any]]:
     """People who were really met in several channels, most channels first, those with a name before bare ids."""
-    found = []
+    found: list[dict[str, Any]] = []
     for id, _ in platform.people.clusters(PEOPLE_LOOKED_AT):
         with suppress(NotFound):  # erased between the two questions
             profile = platform.profiles.profile(id)
@@ -129,7 +129,7 @@ def person(visit: Visit) -> dict[str, Any]:
         return {**frame, "name": name, "unknown_then": words.day(moment)}
     try:
         page = platform.profiles.timeline(id, cursor=visit.query.get("cursor", ""), limit=EVENTS_SHOWN)
-    except DefinitionInvalid:
+    except (DefinitionInvalid, OverflowError):  # a cursor that no page gave
         page = platform.profiles.timeline(id, limit=EVENTS_SHOWN)
     links = [link for link in platform.people.links(id) if moment is None or link.known_since <= moment]
     events = [entry.event for entry in page.events if moment is None or entry.event.received <= moment]
