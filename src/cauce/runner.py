@@ -179,7 +179,7 @@ class Runner:
 def contents(runner: Runner, reader: Reader) -> dict[str, Iterator[Any]]:
     """Everything the state says, by table, in key order: what two equal states have in common.
 
-    A stage whose tables depend on how batches were cut (blocks, files, runs of hashes) offers `contents(reader)` itself.
+    A stage whose tables depend on how batches were cut (blocks, files) offers `contents(reader)` itself.
     """
     found: dict[str, Iterator[Any]] = {}
     for stage in runner.stages:

@@ -131,12 +131,12 @@ def _pages(url: str, access: str) -> dict[str, int]:
     statuses = {}
     for path in ("/", "/people"):
         request = urllib.request.Request(url + path, headers={"Cookie": f"cauce_key={access}"})  # noqa: S310 - ours
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - ours
             statuses[path] = answer.status
             text = answer.read().decode()
     person = text.partition('href="/people/p_')[2].partition('"')[0]
-    request = urllib.request.Request(f"{url}/people/p_{person}", headers={"Cookie": f"cauce_key={access}"})  # noqa: S310
-    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+    request = urllib.request.Request(f"{url}/people/p_{person}", headers={"Cookie": f"cauce_key={access}"})  # noqa: S310 - ours
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - ours
         statuses["/people/{person}"] = answer.status
     return statuses
 

@@ -15,6 +15,7 @@ from cauce.app import Platform
 from cauce.cli.main import Suggesting, json_option, output, pass_platform, table, user
 from cauce.errors import DefinitionInvalid
 from cauce.identity.api import Rules, text_of
+from cauce.model import to_iso
 
 
 @click.group(cls=Suggesting)
@@ -33,7 +34,7 @@ def explain(platform: Platform, a: str, b: str, as_json: bool) -> None:
 
 
 @identity.command()
-@click.option("--limit", default=20, show_default=True)
+@click.option("--limit", default=20, show_default=True, help="Most people listed.")
 @json_option
 @pass_platform
 def clusters(platform: Platform, limit: int, as_json: bool) -> None:
@@ -43,21 +44,21 @@ def clusters(platform: Platform, limit: int, as_json: bool) -> None:
 
 
 @identity.command()
-@click.option("--limit", default=50, show_default=True)
+@click.option("--limit", default=50, show_default=True, help="Most entries listed.")
 @json_option
 @pass_platform
 def queue(platform: Platform, limit: int, as_json: bool) -> None:
     """List what a steward should look at: too large, overruled, or contested."""
-    output(as_json, platform.people.queue(limit), _records)
+    output(as_json, platform.people.queue(limit), _queue)
 
 
 @identity.command()
-@click.option("--limit", default=100, show_default=True)
+@click.option("--limit", default=100, show_default=True, help="Most identifiers listed.")
 @json_option
 @pass_platform
 def shared(platform: Platform, limit: int, as_json: bool) -> None:
     """List identifiers of households and devices, which are evidence for nobody."""
-    output(as_json, platform.people.shared(limit), _records)
+    output(as_json, platform.people.shared(limit), lambda rows: _records(rows, "kind", "value", "first_occurred"))
 
 
 @identity.command()
@@ -65,7 +66,7 @@ def shared(platform: Platform, limit: int, as_json: bool) -> None:
 @pass_platform
 def decisions(platform: Platform, as_json: bool) -> None:
     """List the stewards' words about pairs that hold."""
-    output(as_json, platform.people.decisions(), _records)
+    output(as_json, platform.people.decisions(), lambda rows: _records(rows, "what", "a", "b", "why", "author"))
 
 
 @identity.command()
@@ -84,7 +85,7 @@ def rules(platform: Platform, as_json: bool) -> None:
 def dry_run(platform: Platform, file: Path, as_json: bool) -> None:
     """Say what the rules of a YAML file would do to the people of the recorded history; changes nothing."""
     report = platform.people.dry_run(Rules.from_yaml(_text(file)), platform.archive.scan())
-    output(as_json, report, lambda found: Group(Text(str(found)), _records(found.worst)))
+    output(as_json, report, _dry_run)
 
 
 @identity.command()
@@ -119,12 +120,13 @@ _pair_command("restore", "link.restored", "The evidence between these two counts
 
 
 def _decide(platform: Platform, name: str, properties: dict[str, Any], as_json: bool) -> None:
+    """Records the decision of somebody who may err: nothing enters the log that names nobody or would do nothing."""
     platform.people.validate(name, properties)
+    sides = [side for side in ("a", "b") if side in properties]
+    for side in sides:
+        platform.people.locate(properties[side])
     position = platform.decide(name, properties, user())
-    people = {}
-    for side in ("a", "b"):
-        if side in properties:
-            people[side] = platform.people.locate(properties[side]).text
+    people = {side: platform.people.locate(properties[side]).text for side in sides}
     output(as_json, {"decision": name, "position": position, **people}, _decided)
 
 
@@ -145,24 +147,40 @@ def _explanation(found: Any) -> Group:
     return Group(Text("one person" if found.same else "not one person"), rows)
 
 
-def _records(rows: Any) -> Table | str:
-    """A table of records with the fields of the first."""
+def _dry_run(found: Any) -> Group:
+    columns = ("change", "before", "after", "identifiers_total", "identifiers")
+    return Group(Text(str(found)), *([_records(found.worst, *columns)] if found.worst else []))
+
+
+def _queue(entries: Any) -> Table | str:
+    if not entries:
+        return "nothing: no person is too large, overruled or contested"
+    rows = table("reason", "identifiers", "evidence")
+    for entry in entries:
+        more = entry.identifiers_total - len(entry.identifiers)
+        named = "\n".join(entry.identifiers) + (f"\nand {more:,} more" if more else "")
+        rows.add_row(entry.reason, named, "\n".join(evidence.in_words for evidence in entry.evidence))
+    return rows
+
+
+def _records(rows: Any, *columns: str) -> Table | str:
+    """A table of those fields of records."""
     if not rows:
         return "nothing"
-    return _table(
-        [{name: getattr(row, name) for name in row.__struct_fields__} for row in rows], *rows[0].__struct_fields__
-    )
+    return _table([{name: getattr(row, name) for name in columns} for row in rows], *columns)
 
 
 def _table(rows: list[dict[str, Any]], *columns: str) -> Table:
-    found = table(*columns)
+    found = table(*(column.replace("_", " ") for column in columns))
     for row in rows:
-        found.add_row(*(_shown(row[column]) for column in columns))
+        found.add_row(*(_shown(column, row[column]) for column in columns))
     return found
 
 
-def _shown(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+def _shown(column: str, value: Any) -> str:
+    if column.endswith("occurred"):
+        return str(to_iso(value))[:16].replace("T", " ")
+    return "\n".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _text(file: Path) -> str:

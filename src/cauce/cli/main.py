@@ -144,10 +144,11 @@ def output(as_json: bool, value: Any, render: Callable[[Any], Any]) -> None:
 
 
 def table(*columns: str, title: str | None = None) -> Table:
-    """An empty table without frames, so that it fits into 80 columns where it can."""
-    return Table(
-        *columns, title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True
-    )
+    """An empty table without frames, so that it fits into 80 columns where it can; nothing is cut, long values wrap."""
+    found = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for column in columns:
+        found.add_column(column, overflow="fold")
+    return found
 
 
 def user() -> str:

@@ -50,11 +50,9 @@ def timeline(
     as_json: bool,
 ) -> None:
     """Show what a person did in all channels, newest first."""
-    page = platform.profiles.timeline(
-        platform.people.locate(key).id, cursor=cursor, limit=limit, channels=channels, events=events
-    )
-    found = {"events": [described.event_described(entry.event) for entry in page.events], "cursor": page.cursor}
-    output(as_json, found, _timeline)
+    person = platform.people.locate(key).id
+    page = described.page_of(platform, person, cursor=cursor, limit=limit, channels=channels, events=events)
+    output(as_json, described.page_described(page), _timeline)
 
 
 @people.command()

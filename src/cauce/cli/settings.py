@@ -30,7 +30,8 @@ def settings(context: click.Context, as_json: bool) -> None:
 
 
 def _table(rows: list[dict[str, object]]) -> Table:
-    found = table("setting", "value", "default", "unit", "variable", "help")
+    found = table("variable", "value", "default", "what it does")
     for row in rows:
-        found.add_row(*(str(row[column]) for column in ("name", "value", "default", "unit", "variable", "help")))
+        help_text = f"{row['help']} ({row['unit']})" if row["unit"] else str(row["help"])
+        found.add_row(str(row["variable"]), str(row["value"]), str(row["default"]), help_text)
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, unquote
@@ -19,7 +19,7 @@ from cauce.model import from_iso, to_iso
 
 if TYPE_CHECKING:
     from cauce.app import Platform
-    from cauce.profiles.api import Profile
+    from cauce.profiles.api import Profile, TimelinePage
 
 T = TypeVar("T")
 HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
@@ -136,21 +136,22 @@ def timeline(platform: Platform, request: Request, found: int) -> dict[str, Any]
     limit = query.get("limit", "50")
     if not (limit.isascii() and limit.isdigit() and len(limit) < 10):
         raise DefinitionInvalid(f"expected limit to be a whole number, got {limit!r}")
+    wanted = {"channels": query.getlist("channel"), "events": query.getlist("event")}
+    page = page_of(platform, found, cursor=query.get("cursor", ""), limit=int(limit), **wanted)
+    return {"id": text_of(found), **page_described(page)}
+
+
+def page_of(platform: Platform, found: int, *, cursor: str, limit: int, **wanted: Sequence[str]) -> TimelinePage:
+    """A page of the timeline; DefinitionInvalid when the cursor is none that a page gave."""
     try:
-        page = platform.profiles.timeline(
-            found,
-            cursor=query.get("cursor", ""),
-            limit=int(limit),
-            channels=query.getlist("channel"),
-            events=query.getlist("event"),
-        )
+        return platform.profiles.timeline(found, cursor=cursor, limit=limit, **wanted)
     except OverflowError:  # a forged cursor, whose numbers no engine can hold
-        raise DefinitionInvalid(f"expected a cursor as a page gave it, got {query['cursor']!r}") from None
-    return {
-        "id": text_of(found),
-        "events": [event_described(entry.event) for entry in page.events],
-        "cursor": page.cursor,
-    }
+        raise DefinitionInvalid(f"expected a cursor as a page gave it, got {cursor!r}") from None
+
+
+def page_described(page: TimelinePage) -> dict[str, Any]:
+    """A page of the timeline as plain values."""
+    return {"events": [event_described(entry.event) for entry in page.events], "cursor": page.cursor}
 
 
 def consents(platform: Platform, _request: Request, found: int) -> dict[str, Any]:

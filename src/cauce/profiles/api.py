@@ -18,6 +18,7 @@ from cauce.profiles import store, strand
 from cauce.profiles.computed import Traits
 from cauce.profiles.consent import Consent, consents_of
 from cauce.profiles.definitions import Definition, SurvivorshipRules
+from cauce.profiles.devices import Devices, Shared
 from cauce.profiles.golden import GoldenTrait, golden_traits
 from cauce.profiles.past import Grounds, Known, Memory, Neighbours, Past
 from cauce.profiles.stage import DEFINITIONS_REMOVED, TRAIT_SET, removed_names, validate
@@ -26,6 +27,7 @@ from cauce.registry import nearest
 PAGE_EVENTS_MAX = 1_000
 FILTERED_ROWS = 500
 """Timeline rows that are looked through at once when a page is filtered."""
+LAST_AUTHENTICATED = "last_authenticated"
 FILTERED_ROWS_MAX = 20_000
 """Rows that one filtered page looks through; then it ends early, with a cursor to go on."""
 
@@ -52,10 +54,15 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TimelineEvent(msgspec.Struct, frozen=True):
-    """One event of a person, and the identifier through which it is theirs."""
+    """One event of a person, and the identifier through which it is theirs.
+
+    `device` (`kind:value`) is set when it happened without log-in on a shared device: then `identifier` is who
+    authenticated there last.
+    """
 
     identifier: int
     event: Event
+    device: str = ""
 
 
 class TimelinePage(msgspec.Struct, frozen=True):
@@ -103,8 +110,9 @@ class Profiles:
         now = self._now() if now is None else now
         with self._reader.snapshot():
             members = self._members(person)
-            known = self._known([member.id for member in members])
             traits, rules = self._traits(), store.survivorship(self._reader)
+            known = self._known([member.id for member in members])
+            self._lend(self._shared(members), members, known.pulses, traits)
         # Members come oldest first, and the oldest gives a person its id: an id that was merged away leads to it.
         return summed(members[0].id, tuple(members), known, Scale(traits, rules, now))
 
@@ -136,9 +144,10 @@ class Profiles:
         wanted = tuple(names)
         now = self._now() if now is None else now
         with self._reader.snapshot():
-            ids = [member.id for member in self._members(person)]
+            members = self._members(person)
             traits = self._traits()
-            pulses = store.strands(self._reader, store.PULSES, ids)
+            pulses = store.strands(self._reader, store.PULSES, [member.id for member in members])
+            self._lend(self._shared(members), members, pulses, traits)
         values = values_in(added_up(pulses.values(), traits), traits, now)
         for name in wanted:
             if name not in values:
@@ -204,15 +213,39 @@ class Profiles:
         place = _read_cursor(cursor)
         wanted = Wanted(frozenset(channels), frozenset(events))
         with self._reader.snapshot():
-            ids = [member.id for member in self._members(person)]
-            return self._page(ids, place, limit, wanted)
+            members = self._members(person)
+            return self._page(Lane(members, self._shared(members)), place, limit, wanted)
 
-    def _page(self, ids: Sequence[int], place: tuple[int, ...], limit: int, wanted: Wanted) -> TimelinePage:
+    def _shared(self, members: Sequence[Member]) -> list[Shared]:
+        """The shared devices whose anonymous events are to be told apart; none unless the rules say so."""
+        rules = getattr(self._people, "rules", None)
+        if rules is None or rules.shared_device.policy != LAST_AUTHENTICATED:
+            return []
+        devices = Devices(self._reader, self._people, self._archive, rules)
+        return devices.around(members[0].id, members, self._grounds.secret, self._grounds.source_of)
+
+    def _lend(
+        self, shared: Sequence[Shared], members: Sequence[Member], pulses: dict[int, strand.Pulse], traits: Traits
+    ) -> None:
+        """Makes the pulses of shared devices those of the events that belong to the members."""
+        lane = Lane(members, shared)
+        for device in shared:
+            pulses.pop(device.device.id, None)
+            rows = lane.lent[device.device.id]
+            for stored in self._archive.bodies(row[1] for row in rows).values():
+                event = stored.event
+                pulse = pulses.get(device.device.id)
+                observed = traits.observe(event)
+                pulses[device.device.id] = strand.fold_pulse(
+                    pulse, event.occurred, event.channel, observed, traits.slots
+                )
+
+    def _page(self, lane: Lane, place: tuple[int, ...], limit: int, wanted: Wanted) -> TimelinePage:
         found: list[TimelineEvent] = []
         looked_through = 0
         while looked_through < FILTERED_ROWS_MAX:
             size = limit - len(found) + 1 if wanted.everything else FILTERED_ROWS
-            rows = self._rows(ids, place, size)
+            rows = self._rows(lane, place, size)
             candidates = [row for row in rows if wanted.label_fits(row[3])]
             bodies = self._archive.bodies(row[1] for row in candidates)
             for _, position, subject, _ in candidates:
@@ -222,17 +255,17 @@ class Profiles:
                 if len(found) == limit:
                     last = found[-1].event
                     return TimelinePage(tuple(found), _write_cursor((last.occurred, last.position)))
-                found.append(TimelineEvent(subject, stored.event))
+                found.append(TimelineEvent(*lane.explained(subject, position, stored.event)))
             if len(rows) < size:
                 return TimelinePage(tuple(found))
             looked_through += len(rows)
             place = rows[-1][:2]
         return TimelinePage(tuple(found), _write_cursor(place))
 
-    def _rows(self, ids: Sequence[int], before: tuple[int, ...], size: int) -> list[tuple[int, int, int, int]]:
+    def _rows(self, lane: Lane, before: tuple[int, ...], size: int) -> list[tuple[int, int, int, int]]:
         """The newest (occurred, position, subject, label) of all identifiers before a moment, newest first."""
-        rows: list[tuple[int, int, int, int]] = []
-        for id in ids:
+        rows = [row for lent in lane.lent.values() for row in lent if not before or row[:2] < before]
+        for id in lane.ids:
             scanned = self._reader.scan(store.TIMELINE, id, before=before, descending=True, limit=size)
             rows += [(occurred, position, subject, label) for subject, occurred, position, label in scanned]
         rows.sort(reverse=True)
@@ -253,6 +286,24 @@ class Profiles:
 
     def _known(self, ids: Sequence[int]) -> Known:
         return Known(*(store.strands(self._reader, table, ids) for table in (store.PULSES, store.LEDGERS, store.WORDS)))
+
+
+class Lane:
+    """Where the events of somebody stand: identifiers whose whole timeline is theirs, and rows lent by devices."""
+
+    __slots__ = ("_shared", "ids", "lent")
+
+    def __init__(self, members: Sequence[Member], shared: Sequence[Shared]) -> None:
+        self._shared = {each.device.id: each for each in shared}
+        own = frozenset(member.id for member in members)
+        self.ids = [member.id for member in members if member.id not in self._shared]
+        self.lent = {id: each.nobodys() if id in own else each.of(own) for id, each in self._shared.items()}
+
+    def explained(self, subject: int, position: int, event: Event) -> tuple[int, Event, str]:
+        """Identifier through which an event is theirs, the event, and the device that lent it."""
+        shared = self._shared.get(subject)
+        owner = None if shared is None else shared.owners.get(position)
+        return (subject, event, "") if shared is None or owner is None else (owner, event, str(shared.device))
 
 
 class Scale(msgspec.Struct, frozen=True):

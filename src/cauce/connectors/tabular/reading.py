@@ -172,7 +172,7 @@ def _opened(path: Path, compression: str) -> tuple[IO[bytes], IO[bytes]]:
             return raw, raw
 
 
-def _Closing(stream: Any, raw: IO[bytes]) -> IO[bytes]:  # noqa: N802
+def _Closing(stream: Any, raw: IO[bytes]) -> IO[bytes]:  # noqa: N802 - used like a class
     """A buffered stream that closes the file beneath it as well."""
 
     class Closing(io.BufferedReader):

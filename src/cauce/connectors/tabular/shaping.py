@@ -228,7 +228,7 @@ class Shaper:
         computed = self._computed(value, exact=exact)
         if value.when is not None:
             holds, always = self._condition(value.when), computed
-            computed = lambda cells: always(cells) if holds(cells) else None  # noqa: E731
+            computed = lambda cells: always(cells) if holds(cells) else None  # noqa: E731 - one of two forms
         if value.required:
             return lambda cells: _missing("a value") if (found := computed(cells)) is None else found
         if value.default is not None:
@@ -317,7 +317,7 @@ class Shaper:
         judge_text = on_text.get(condition.test)
         if condition.test == "matches":
             pattern = re.compile(argument)
-            judge_text = lambda text: pattern.search(text) is not None  # noqa: E731
+            judge_text = lambda text: pattern.search(text) is not None  # noqa: E731 - one of two forms
         if judge_text is not None:
             chosen = judge_text
             judged = Memory(lambda cell: chosen("" if cell is None else as_text(cell).strip()))

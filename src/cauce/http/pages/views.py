@@ -14,6 +14,7 @@ from cauce.errors import CauceError, DefinitionInvalid, NotFound
 from cauce.http.pages.cached import Cached
 from cauce.http.pages.drawings import NODES_MAX, arcs, bars, color_of
 from cauce.http.pages.words import Words, joined
+from cauce.http.people import page_of
 from cauce.identity.api import text_of
 from cauce.model import SECOND
 from cauce.model.time import to_datetime
@@ -37,7 +38,7 @@ class Shared:
     """What all visitors see alike and what is dear at a million people: computed now and then, by one thread."""
 
     def __init__(self, platform: Platform) -> None:
-        self.status = Cached(platform.status, seconds=1.5)
+        self.status = Cached(lambda: platform.status(), seconds=1.5)
         self.names = Cached(lambda: _names(platform), seconds=1.5)
         self.best_people = Cached(lambda: best_people(platform), seconds=10)
 
@@ -128,8 +129,8 @@ def person(visit: Visit) -> dict[str, Any]:
         name, _ = name_of(platform.profiles.profile(id))
         return {**frame, "name": name, "unknown_then": words.day(moment)}
     try:
-        page = platform.profiles.timeline(id, cursor=visit.query.get("cursor", ""), limit=EVENTS_SHOWN)
-    except (DefinitionInvalid, OverflowError):  # a cursor that no page gave
+        page = page_of(platform, id, cursor=visit.query.get("cursor", ""), limit=EVENTS_SHOWN)
+    except DefinitionInvalid:  # a cursor that no page gave
         page = platform.profiles.timeline(id, limit=EVENTS_SHOWN)
     links = [link for link in platform.people.links(id) if moment is None or link.known_since <= moment]
     events = [entry.event for entry in page.events if moment is None or entry.event.received <= moment]
