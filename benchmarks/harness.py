@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -109,7 +110,10 @@ def cauce_up(data: Path, *options: str, **environment: str) -> Iterator[tuple[su
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment})
     try:
         assert process.stdout is not None
-        yield process, json.loads(process.stdout.readline())["url"]
+        url = json.loads(process.stdout.readline())["url"]
+        if "--no-runner" not in options:
+            wait_until_ready(url)
+        yield process, url
     finally:
         process.terminate()
         try:
@@ -119,10 +123,13 @@ def cauce_up(data: Path, *options: str, **environment: str) -> Iterator[tuple[su
             process.wait()
 
 
-@contextmanager
-def stopwatch() -> Iterator[list[float]]:
-    """`[wall seconds, CPU seconds of this process]`, filled at the end of the block."""
-    measured = [0.0, 0.0]
-    wall, cpu = time.perf_counter(), time.process_time()
-    yield measured
-    measured[:] = [time.perf_counter() - wall, time.process_time() - cpu]
+def wait_until_ready(url: str, *, seconds: float = 60.0) -> None:
+    """Returns when the intake takes events in and a runner processes them."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"{url}/health/ready", timeout=5):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise TimeoutError(f"{url} was not ready within {seconds:g} s")

@@ -11,7 +11,6 @@ The names below are the public ones; they are loaded when first used, so that im
 from __future__ import annotations
 
 import importlib
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,8 +20,8 @@ if TYPE_CHECKING:
     from cauce.settings import Settings
 
     open = Platform.open
+    __version__: str
 
-__version__ = version("cauce")
 __all__ = ["CauceError", "Event", "Fate", "Identifier", "Platform", "Reason", "Settings", "Source", "open"]
 
 _HOMES = {
@@ -38,6 +37,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return importlib.import_module("importlib.metadata").version("cauce")
     if name == "open":
         return importlib.import_module("cauce.app").Platform.open
     if name in _HOMES:

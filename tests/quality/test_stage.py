@@ -276,7 +276,7 @@ def blanked(number: int, fate: str, **values: Any) -> Received:
 def test_an_erased_item_counts_as_before_and_does_nothing_else() -> None:
     river = River()
     items = [blanked(number, fate) for number, fate in enumerate(["stored", "quarantined", "duplicate", "suppressed"])]
-    river.send(*items, blanked(7, "decision"))
+    river.send(*items, msgspec.structs.replace(blanked(7, "decision"), source=DECISIONS))
     assert river.passed == []
     assert balance(river) == dict.fromkeys(("stored", "quarantined", "duplicate", "suppressed"), 1) | {"received": 4}
     assert river.send(item(event(8, id="m0"))) == [DUPLICATE]

@@ -24,6 +24,7 @@ from cauce.http.app import create_app
 from cauce.settings import Settings
 
 RESTART_SECONDS_MAX = 5.0
+BACKLOG = 2_048
 FIRST = "first"
 """Name of the access key that the first start makes."""
 
@@ -67,6 +68,7 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen(BACKLOG)  # who connects before the server is up waits instead of being refused
     except OSError as fault:
         listener.close()
         raise SettingInvalid(
@@ -94,7 +96,7 @@ def server_for(platform: Platform) -> uvicorn.Server:
             access_log=False,
             server_header=False,
             log_level="warning",
-            backlog=2_048,
+            backlog=BACKLOG,
             timeout_keep_alive=75,
             timeout_graceful_shutdown=10,
         )

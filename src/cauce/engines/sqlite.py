@@ -150,7 +150,7 @@ class SqliteTables(SqliteReader):
         # State is rebuilt from the log after a power loss, and the offset lies in the same transaction:
         # syncing at checkpoints is enough.
         super().__init__(path, connection=connect(str(path), durable=False, cache_mb=cache_mb))
-        self._connection.execute("pragma wal_autocheckpoint = 8000")
+        self._connection.execute("pragma wal_autocheckpoint = 32000")
         self.create((_RUNS,))
         self._shapes: dict[str, Table] = {}
 

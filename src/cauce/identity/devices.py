@@ -14,14 +14,15 @@ def attribute(
 ) -> dict[int, int]:
     """Position of an anonymous event → identifier of who last authenticated on the device before it.
 
-    `authentications` are (occurred, position, identifier id); `window` is in microseconds and half-open. Events after
-    which nobody authenticated in time are left out: they are nobody's. Order of the arguments' items does not matter.
+    `authentications` are (occurred, position, identifier id); `window` is in microseconds and half-open. Events before
+    which nobody authenticated in time are left out: they are nobody's. Only what occurred when counts, never the order
+    of arrival: an authentication counts for events of the same moment, and of two at one moment that of the larger id.
     """
-    ordered = sorted(authentications)
-    keys = [(occurred, position) for occurred, position, _ in ordered]
+    ordered = sorted((occurred, identifier) for occurred, _, identifier in authentications)
+    moments = [occurred for occurred, _ in ordered]
     found: dict[int, int] = {}
     for occurred, position in anonymous:
-        place = bisect_right(keys, (occurred, position)) - 1
-        if place >= 0 and occurred - ordered[place][0] < window:
-            found[position] = ordered[place][2]
+        place = bisect_right(moments, occurred) - 1
+        if place >= 0 and occurred - moments[place] < window:
+            found[position] = ordered[place][1]
     return found

@@ -68,7 +68,7 @@ class Devices:
     def around(
         self, person_id: int, members: Sequence[Member], secret: bytes, source_of: SourceOf | None
     ) -> list[Shared]:
-        """The shared devices that evidence links to one of the members; the device itself when it is who is asked for."""
+        """The shared devices that evidence links to one of the members; itself when a device is who is asked for."""
         resolver = Resolver(self._rules, secret, source_of)
         if len(members) == 1 and self._is_device(members[0]):
             return [self._shared(members[0], resolver)]

@@ -112,7 +112,8 @@ class QualityStage:
     def apply(self, passage: Passage) -> bool:
         item = passage.item
         event = item.event
-        if item.erased:
+        # Only Cauce blanks items, with a fate it knows; what else calls itself erased is judged like any item.
+        if item.erased and (item.erased in _FATES or item.source == DECISIONS):
             return self._pass_erased(passage)
         if event is not None and event.type == DECISION and event.source == DECISIONS:
             self._decide(event)
