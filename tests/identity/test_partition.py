@@ -112,6 +112,6 @@ def test_attribution_takes_the_latest_word_in_any_order(words: list[tuple[int, i
     anonymous = [(occurred, 200 + n) for n, occurred in enumerate(moments)]
     found = attribute(reversed(anonymous), reversed(told), 10)
     for occurred, position in anonymous:
-        before = [word for word in told if word[:2] <= (occurred, position)]
-        latest = max(before, default=None)
+        before = [word for word in told if word[0] <= occurred]
+        latest = max(before, key=lambda word: (word[0], word[2]), default=None)
         assert found.get(position) == (latest[2] if latest and occurred - latest[0] < 10 else None)

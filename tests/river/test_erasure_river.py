@@ -154,8 +154,8 @@ def test_a_real_installation_erases_verifies_and_replays(tmp_path: Path) -> None
         for source in SOURCES.values():
             platform.sources.add(source)
         entries = traffic(11, 120, with_garbage=True, with_decisions=False)
-        for source, connector, _, body in entries:
-            platform.append(source, connector, [body])
+        for name, connector, _, body in entries:
+            platform.append(name, connector, [body])
         platform.drain()
         for who in (1, 3):
             platform.decide("person.erased", {"identifiers": identifiers_of(who)}, "steward")

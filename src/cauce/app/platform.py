@@ -26,7 +26,7 @@ from cauce.events import decisions
 from cauce.events.api import Archive
 from cauce.events.sources import Sources
 from cauce.events.sql import Limits, Result, Sql
-from cauce.identity.api import People
+from cauce.identity.api import People, Rules
 from cauce.model import DECISIONS, Fate, Source, position_of
 from cauce.profiles.api import Profiles
 from cauce.profiles.definitions import default_definitions
@@ -75,9 +75,15 @@ class Platform:
         return cls(Settings.from_environment(data=os.fspath(settings) if settings is not None else None))
 
     def _begin(self) -> None:
-        """A fresh installation starts with a useful set of computed traits, decided like any other definition."""
+        """A fresh installation starts with identity rules and computed traits, decided like any other definition.
+
+        So they are in the log, and a later release that packages others does not change what was decided here.
+        """
         traits = {"definitions": {"traits": msgspec.to_builtins(default_definitions())}}
-        self.append(DECISIONS, DECISIONS, [decisions.encode("trait.applied", traits, "cauce", time.time_ns() // 1_000)])
+        rules = {"rules": Rules.default().as_dict()}
+        now = time.time_ns() // 1_000
+        first = (("identity.rules_applied", rules), ("trait.applied", traits))
+        self.append(DECISIONS, DECISIONS, [decisions.encode(name, content, "cauce", now) for name, content in first])
 
     # -- asking -------------------------------------------------------------------------------------------------
 

@@ -51,7 +51,7 @@ def timeline(
 ) -> None:
     """Show what a person did in all channels, newest first."""
     person = platform.people.locate(key).id
-    page = described.page_of(platform, person, cursor=cursor, limit=limit, channels=channels, events=events)
+    page = platform.profiles.timeline(person, cursor=cursor, limit=limit, channels=channels, events=events)
     output(as_json, described.page_described(page), _timeline)
 
 

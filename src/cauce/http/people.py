@@ -137,16 +137,8 @@ def timeline(platform: Platform, request: Request, found: int) -> dict[str, Any]
     if not (limit.isascii() and limit.isdigit() and len(limit) < 10):
         raise DefinitionInvalid(f"expected limit to be a whole number, got {limit!r}")
     wanted = {"channels": query.getlist("channel"), "events": query.getlist("event")}
-    page = page_of(platform, found, cursor=query.get("cursor", ""), limit=int(limit), **wanted)
+    page = platform.profiles.timeline(found, cursor=query.get("cursor", ""), limit=int(limit), **wanted)
     return {"id": text_of(found), **page_described(page)}
-
-
-def page_of(platform: Platform, found: int, *, cursor: str, limit: int, **wanted: Sequence[str]) -> TimelinePage:
-    """A page of the timeline; DefinitionInvalid when the cursor is none that a page gave."""
-    try:
-        return platform.profiles.timeline(found, cursor=cursor, limit=limit, **wanted)
-    except OverflowError:  # a forged cursor, whose numbers no engine can hold
-        raise DefinitionInvalid(f"expected a cursor as a page gave it, got {cursor!r}") from None
 
 
 def page_described(page: TimelinePage) -> dict[str, Any]:

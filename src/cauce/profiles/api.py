@@ -386,6 +386,9 @@ def _read_cursor(cursor: str) -> tuple[int, ...]:
         return ()
     try:
         occurred, position = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().split(",")
-        return int(occurred), int(position)
+        before = int(occurred), int(position)
+        if not all(-(2**63) <= number < 2**63 for number in before):
+            raise ValueError(cursor)
+        return before
     except (binascii.Error, ValueError):
         raise DefinitionInvalid(f"expected a cursor as a page gave it, got {cursor!r}") from None

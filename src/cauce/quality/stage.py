@@ -26,6 +26,7 @@ from cauce.quality.store import Entry, Tally
 __all__ = ["Limits", "QualityStage"]
 
 NAME_CHARACTERS_MAX = 200
+_VIEWS = frozenset(("page", "screen"))
 ANY_TIME = Limits.of(2**62, 2**40, 2**20)
 _FATES = {fate.value: fate for fate in Fate}
 _NO_REASON = Reason("undecoded", "", "an event, or the reason why there is none", "neither")
@@ -338,7 +339,7 @@ class QualityStage:
             item = passage.item
             event = item.event
             if passage.fate is None and event is not None:
-                stored[item.source, event.channel, event.name or event.type, item.received] += 1
+                stored[item.source, event.channel, _counted_as(event), item.received] += 1
             else:
                 counts[item.source, item.received // HOUR, (passage.fate or Fate.STORED).value] += 1
         for (source, channel, name, received), count in stored.items():
@@ -352,7 +353,7 @@ class QualityStage:
             counts[entry.source, hour, (passage.fate or Fate.STORED).value] += 1
             event = passage.item.event
             if passage.fate is None and event is not None:
-                name = (event.name or event.type)[:NAME_CHARACTERS_MAX]
+                name = _counted_as(event)[:NAME_CHARACTERS_MAX]
                 names[event.channel, name, event.received // DAY] += 1
 
     def _breaches(self) -> Iterator[tuple[tuple[Any, ...], str, int]]:
@@ -457,7 +458,7 @@ def recount(tables: Tables, history: Iterable[Iterable[Any]]) -> None:
                 if event.name in ("contract.applied", "contract.removed"):
                     contracts = contracts.decided(event)
                 continue
-            names[event.channel, (event.name or event.type)[:NAME_CHARACTERS_MAX], event.received // DAY] += 1
+            names[event.channel, _counted_as(event)[:NAME_CHARACTERS_MAX], event.received // DAY] += 1
             if counts_breaches:
                 verdict = judged(event, 0, contracts.book, ANY_TIME)
                 for key, expected, position in _breaches_of(event, verdict):
@@ -467,6 +468,11 @@ def recount(tables: Tables, history: Iterable[Iterable[Any]]) -> None:
         tables.execute(f"delete from {table.name}")
     tables.upsert(store.NAME, [(*key, count) for key, count in sorted(names.items())])
     tables.upsert(store.BREACH, [(*key, *found) for key, found in sorted(breaches.items())])
+
+
+def _counted_as(event: Event) -> str:
+    """The name under which an event is counted; views under their type, because every page has a title of its own."""
+    return event.type if event.type in _VIEWS else event.name or event.type
 
 
 def _entry_of(item: Received, position: int, reasons: tuple[Reason, ...]) -> Entry:

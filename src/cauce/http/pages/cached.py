@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
-COST_FACTOR = 20
-"""A value is kept at least so many times as long as it took: at most a twentieth of one core goes into it."""
+COST_FACTOR = 10
+"""A value is kept at least so many times as long as it took: at most a tenth of one core goes into it."""
 
 
 class Cached(Generic[T]):

@@ -8,15 +8,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+import msgspec
 from starlette.requests import Request
 
 from cauce.errors import CauceError, DefinitionInvalid, NotFound
 from cauce.http.pages.cached import Cached
 from cauce.http.pages.drawings import NODES_MAX, arcs, bars, color_of
 from cauce.http.pages.words import Words, joined
-from cauce.http.people import page_of
 from cauce.identity.api import text_of
-from cauce.model import SECOND
+from cauce.model import SECOND, Fate
 from cauce.model.time import to_datetime
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Shared:
     """What all visitors see alike and what is dear at a million people: computed now and then, by one thread."""
 
     def __init__(self, platform: Platform) -> None:
-        self.status = Cached(lambda: platform.status(), seconds=1.5)
+        self.status = Cached(lambda: _status(platform), seconds=1.5)
         self.names = Cached(lambda: _names(platform), seconds=1.5)
         self.best_people = Cached(lambda: best_people(platform), seconds=10)
 
@@ -56,7 +56,7 @@ class Visit:
 
 def overview(visit: Visit) -> dict[str, Any]:
     """The count that adds up, who is known, and what flows."""
-    status, words = visit.shared.status.get(), visit.words
+    status, words = {**visit.shared.status.get(), **_flow(visit.platform)}, visit.words
     latest = status["last_stored"]
     return {
         "page": "overview",
@@ -72,6 +72,18 @@ def overview(visit: Visit) -> dict[str, Any]:
         "chart": bars(visit.shared.names.get(), words),
         "best_people": _listed(visit),
     }
+
+
+def _status(platform: Platform) -> dict[str, Any]:
+    """Counts of everything: dear at a million people. Asked of the platform only when somebody wants to see it."""
+    return platform.status()
+
+
+def _flow(platform: Platform) -> dict[str, Any]:
+    """What changes with every event and costs nothing to ask, so that it is never old."""
+    rows = [msgspec.to_builtins(row) for row in platform.quality.balance()]
+    totals = {fate: sum(row[fate] for row in rows) for fate in ("received", *map(str, Fate))}
+    return {"sources": rows, "totals": totals, "adds_up": all(row["adds_up"] for row in rows), **platform.health()}
 
 
 def people(visit: Visit) -> dict[str, Any]:
@@ -129,7 +141,7 @@ def person(visit: Visit) -> dict[str, Any]:
         name, _ = name_of(platform.profiles.profile(id))
         return {**frame, "name": name, "unknown_then": words.day(moment)}
     try:
-        page = page_of(platform, id, cursor=visit.query.get("cursor", ""), limit=EVENTS_SHOWN)
+        page = visit.platform.profiles.timeline(id, cursor=visit.query.get("cursor", ""), limit=EVENTS_SHOWN)
     except DefinitionInvalid:  # a cursor that no page gave
         page = platform.profiles.timeline(id, limit=EVENTS_SHOWN)
     links = [link for link in platform.people.links(id) if moment is None or link.known_since <= moment]
@@ -175,7 +187,7 @@ def _identifier(member: Any, words: Words) -> dict[str, Any]:
     return {
         "kind": words.kind(member.kind),
         "value": member.value,
-        "since": words.day(member.first_occurred),
+        "since": words.short_day(member.first_occurred),
         "shared": member.shared,
     }
 

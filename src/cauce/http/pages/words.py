@@ -68,6 +68,11 @@ class Words:
         between = " de " if self.language == "es" else " "
         return between.join((str(day.day), self.t["months"].split()[day.month - 1], str(day.year)))
 
+    def short_day(self, moment: int) -> str:
+        """21 Nov 2026 / 21 nov 2026."""
+        day = to_datetime(moment)
+        return f"{day.day} {self.t['months'].split()[day.month - 1][:3]} {day.year}"
+
     def ago(self, moment: int) -> str:
         """How long ago, in the largest unit that fits."""
         seconds = max(0, (time.time_ns() // 1_000 - moment) // SECOND)
