@@ -36,7 +36,7 @@ def data(tmp_path_factory):
 
 
 def call(data, *words, status=0, text=None):
-    result = CliRunner().invoke(main, ["--data", str(data), *words], input=text)
+    result = CliRunner(env={"COLUMNS": "200"}).invoke(main, ["--data", str(data), *words], input=text)
     assert result.exit_code == status, f"{result.output}{result.exception!r}"
     return result
 

@@ -141,7 +141,7 @@ def person(visit: Visit) -> dict[str, Any]:
         name, _ = name_of(platform.profiles.profile(id))
         return {**frame, "name": name, "unknown_then": words.day(moment)}
     try:
-        page = visit.platform.profiles.timeline(id, cursor=visit.query.get("cursor", ""), limit=EVENTS_SHOWN)
+        page = platform.profiles.timeline(id, cursor=visit.query.get("cursor", ""), limit=EVENTS_SHOWN)
     except DefinitionInvalid:  # a cursor that no page gave
         page = platform.profiles.timeline(id, limit=EVENTS_SHOWN)
     links = [link for link in platform.people.links(id) if moment is None or link.known_since <= moment]
