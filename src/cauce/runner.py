@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from cauce.engines.api import Log, Reader, Table, Tables
 from cauce.errors import CauceError
-from cauce.model import DECISIONS, Passage, Reason, Received, Record
+from cauce.model import DECISIONS, Passage, Reason, Received, Record, position_of
 
 PROGRESS = Table("progress", (("id", "integer"), ("position", "integer")), ("id",))
 
@@ -129,7 +129,7 @@ class Runner:
             self._commit(self.offset)
 
     def _process(self, records: Sequence[Record]) -> None:
-        items = [item for record in records for item in self.decode(record)]
+        items = [item for record in records for item in self._decoded(record)]
         poisoned: dict[int, Reason] = {}
         while True:
             try:
@@ -144,6 +144,21 @@ class Runner:
             except BaseException:
                 self._roll_back()
                 raise
+
+    def _decoded(self, record: Record) -> list[Received]:
+        """Items of a record; a decoder that fails (it never should) costs its own record a place in quarantine only."""
+        try:
+            return self.decode(record)
+        except CauceError:
+            raise
+        except Exception as cause:
+            raw = record.body.decode("utf-8", "backslashreplace")
+            reason = Poisoned(position_of(record.offset, 0), "decode", cause).reason
+            return [
+                Received(
+                    position_of(record.offset, 0), record.source, record.source, record.received, raw, None, (reason,)
+                )
+            ]
 
     def _pass(self, items: Sequence[Received], poisoned: dict[int, Reason]) -> None:
         if poisoned:
