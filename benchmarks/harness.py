@@ -104,6 +104,17 @@ def folder() -> Iterator[Path]:
 
 
 @contextmanager
+def kept_folder(identifiers: int, events: int) -> Iterator[Path]:
+    """A folder for a large installation; below BENCH_PREPARED, when that is set, it stays for other benchmarks."""
+    kept = os.environ.get("BENCH_PREPARED")
+    if kept:
+        yield Path(kept) / f"{identifiers}-{events}"
+        return
+    with folder() as scratch:
+        yield scratch
+
+
+@contextmanager
 def cauce_up(data: Path, *options: str, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A real `cauce up` process and its URL."""
     command = [sys.executable, "-m", "cauce", "--data", str(data), "up", "--port", "0", "--json", *options]

@@ -7,7 +7,6 @@ The floor is the same server answering `/health/live`: HTTP alone, no question a
 from __future__ import annotations
 
 import http.client
-import os
 import random
 import time
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from benchmarks.harness import Figure, MemoryWatch, cauce_up, folder, percentile
+from benchmarks.harness import Figure, MemoryWatch, cauce_up, kept_folder, percentile
 from benchmarks.intake import drive
 from benchmarks.river import fill, flow
 from cauce.app import Platform
@@ -27,9 +26,7 @@ from cauce.settings import Settings
 @contextmanager
 def prepared(people: int, events: int) -> Iterator[tuple[Path, list[str], list[str], str, str]]:
     """An installation of that size: its folder, identifiers, busy people, an access key and a write key."""
-    kept = os.environ.get("BENCH_PREPARED")
-    with folder() as scratch:
-        data = Path(kept) / f"{people}-{events}" if kept else scratch
+    with kept_folder(people, events) as data:
         if not (data / "state.db").exists():
             data.mkdir(parents=True, exist_ok=True)
             fill(data, events, people)

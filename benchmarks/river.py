@@ -7,6 +7,7 @@ identity dictionary and a counter for each identifier, and put one row per event
 from __future__ import annotations
 
 import resource
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from typing import Any
 import msgspec
 import zstandard
 
-from benchmarks.harness import Figure, folder
+from benchmarks.harness import Figure, folder, kept_folder
 from cauce.app import Platform
 from cauce.engines.sqlite import SqliteLog
 from cauce.model import Source
@@ -106,7 +107,9 @@ def flow(data: Path, *, step: int = 500_000) -> tuple[list[float], list[float], 
 
 def run(*, events: int = 10_000_000, identifiers: int = 1_000_000) -> Iterator[Figure]:
     """The river over `events` events of `identifiers` identifiers; the rate of every half million shows the growth."""
-    with folder() as scratch:
+    with kept_folder(identifiers, events) as scratch:
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(parents=True)
         fill(scratch, events, identifiers)
         bare = floor(scratch, min(events, FLOOR_EVENTS))
         rates, batches, share = flow(scratch, step=min(500_000, max(events // 4, 1)))

@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 from cauce.connectors import files
 from cauce.connectors.tabular import loading, mapping, shaping, values
 from cauce.connectors.tabular.reading import Broken, Options, open_sheet
-from cauce.connectors.tabular.suggestion import words_of
+from cauce.connectors.tabular.suggestion import _is_gtin, words_of
 from cauce.errors import CauceError, DefinitionInvalid, TooLarge, Unreadable
 from cauce.model import Event, Identifier, Record, Source, from_iso
 from tests.connectors.bed import Bed, Interrupted
@@ -709,6 +709,16 @@ def test_the_decoder_never_raises_and_counts_every_item(body: bytes) -> None:
     assert all((item.event is None) == bool(item.reasons) or item.erased for item in items)
 
 
+@pytest.mark.parametrize("form", ["%s", '{"events": [%s]}'])
+@pytest.mark.parametrize("opening", ["[", '{"a":'])
+def test_what_lies_too_deep_is_an_item_with_reasons(form: str, opening: str) -> None:
+    closing = "]" if opening == "[" else "}"
+    body = form % (opening * 100_000 + "1" + closing * 100_000)
+    (item,) = files.decode(Record(1, "s", "files", 5, body.encode()), Source("s", "store"))
+    assert item.event is None
+    assert [reason.code for reason in item.reasons] == ["unreadable"]
+
+
 def test_erased_items_keep_their_fate_and_nothing_else() -> None:
     body = msgspec.json.encode({"events": [{"_erased": "stored"}, [1, "i", "track", "E", None, {}, {}, {}]]})
     erased, stored = files.decode(Record(1, "s", "files", 77, body), Source("s", "store"))
@@ -759,6 +769,20 @@ def test_a_suggestion_for_receipts_groups_lines_and_sees_returns(tmp_path: Path)
     run = files.dry_run(path, mapping, events_max=100)
     assert [item["event"] for item in run.events] == ["Receipt Issued"] * 20 + ["Product Returned"]
     assert run.events[0]["properties"]["total"] == 9
+
+
+def test_a_suggestion_tells_customer_cards_from_articles(tmp_path: Path) -> None:
+    path = tmp_path / "store_receipts.csv"
+    card, article = "2901543210155", "8430012022264"
+    assert _is_gtin(card), "the look alone cannot tell"
+    rows = "".join(f"r{number // 2},{card},{article},1\n" for number in range(6))
+    path.write_text(f"receipt_id,card,gtin,quantity\n{rows}")
+    (event, *_) = files.dry_run(path, mapping_of(files.suggest_mapping(path)), events_max=100).events
+    assert event["identifiers"] == {"loyalty": card}
+    assert [product["gtin"] for product in event["properties"]["products"]] == [article] * 2
+    path.write_text(f"receipt_id,card,code,quantity\n{rows}")
+    (event, *_) = files.dry_run(path, mapping_of(files.suggest_mapping(path)), events_max=100).events
+    assert [product["gtin"] for product in event["properties"]["products"]] == [article] * 2
 
 
 @pytest.mark.parametrize("content", ["a,b\n", "a,b\n1,2\n", '{"x": {"y": [1]}}\n', "yes,no: x\n1,2\n", "a\n"])

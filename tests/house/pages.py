@@ -82,6 +82,7 @@ READING_REASONS = {
     "characters_unreadable": "Bytes of a line are no text in the encoding of the file.",
     "columns_differ": "A line has more or fewer fields than the header.",
     "event_name_missing": "A `track` call has no event name.",
+    "forged_blank": "An item looks like what an erasure leaves in the log, but none of this installation wrote it.",
     "group_id_missing": "A `group` call has no group id.",
     "id_unreadable": "The event id is no text.",
     "identifier_unreadable": "An identifier is neither text nor a number.",

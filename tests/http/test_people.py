@@ -9,7 +9,10 @@ import httpx
 import pytest
 
 from cauce.app import Platform
+from cauce.http.people import page_described
 from cauce.identity.api import text_of
+from cauce.model import Event
+from cauce.profiles.api import TimelineEvent, TimelinePage
 from tests.http.installation import ANA, ODD, make
 from tests.http.serving import serving
 
@@ -92,6 +95,14 @@ def test_the_timeline_can_be_filtered(client):
     assert {event["channel"] for event in answer(client, f"{ANA}/timeline", channel="store")["events"]} == {"store"}
     named = client.get(f"/v1/people/{ANA}/timeline?event=Store+Visited&event=Order%20Completed").json()["events"]
     assert [event["name"] for event in named] == ["Store Visited", "Order Completed"]
+
+
+def test_the_timeline_names_the_shared_device_that_lent_an_event():
+    event = Event("m1", "kiosk", "store", "track", "Shown", 0, 0, 1)
+    own, lent = TimelineEvent(1, event), TimelineEvent(1, event, "device_id:tablet-12")
+    described = page_described(TimelinePage((own, lent), ""))["events"]
+    assert "device" not in described[0]
+    assert described[1] == {**described[0], "device": "device_id:tablet-12"}
 
 
 def test_values_may_hold_any_character(client):

@@ -16,7 +16,7 @@ from cauce.engines.sqlite import SqliteLog, SqliteTables
 from cauce.events import decisions, erasure
 from cauce.identity.evidence import Resolver
 from cauce.identity.rules import Rules
-from cauce.model import DECISIONS, Identifier, Record
+from cauce.model import DECISIONS, Identifier, Record, position_of
 from cauce.settings import Settings
 from cauce.testing.simulate import MAIL_DOMAIN, SECRET, SOURCES, Entry, River, traffic
 from tests.river.test_promises import NOW, SEEDS, examples, known
@@ -110,6 +110,75 @@ def test_later_events_are_suppressed_and_everybody_else_goes_on(folder: Any, see
     assert River([], log=river.log, history=folder()).drain().contents() == river.contents()
 
 
+def test_a_suppressed_person_is_neither_quarantined_nor_kept_as_a_repeat(folder: Any) -> None:
+    def sent(id_: str, user: str, **more: Any) -> dict[str, Any]:
+        return {"type": "track", "event": "Shown", "messageId": id_, "userId": user, **more}
+
+    breaking = {"event": "Order Completed", "properties": {"total": "user-1 owes nothing"}}
+    batches = [
+        [sent("a", "user-2"), sent("b", "user-1", **breaking)],
+        [sent("a", "user-1"), sent("long" * 99, "user-1"), sent("c", "user-1"), sent("c", "user-1"), sent("d", "user-1", **breaking)],
+        [sent("d", "user-2"), sent("e", "user-2", event="Order Completed")],
+    ]
+    before, *later = [("web", "tracking", NOW, msgspec.json.encode({"batch": batch})) for batch in batches]
+    path = folder()
+    river = on_disk(path, [before, erased(1, suppress=True), *later]).drain()
+    (row,) = river.views().quality.balance()
+    assert (row.stored, row.quarantined, row.duplicate, row.suppressed) == (1, 2, 1, 5)
+    assert row.adds_up
+    assert [entry.state for entry in river.views().quality.entries(state="", limit=10)] == ["erased", "open"]
+    mended = {"position": position_of(1, 1), "source": "web", "connector": "tracking", "received": NOW}
+    for item in (sent("b", "user-1", **breaking), sent("b", "user-1")):
+        properties = {"items": [{**mended, "raw": item}]}
+        body = decisions.encode("quarantine.replayed", properties, "steward", NOW)
+        river.log.append([(DECISIONS, DECISIONS, NOW, body)])
+    river.drain(batch_records=1)
+    (row,) = river.views().quality.balance()
+    assert (row.stored, row.quarantined, row.duplicate, row.suppressed) == (1, 1, 1, 6)
+    assert River([], log=river.log, history=folder()).drain().contents() == river.contents()
+    shut(river)
+    assert erasure.proof(path, ["user-1"]) == []
+
+
+def test_a_blank_that_no_erasure_wrote_is_quarantined(folder: Any) -> None:
+    batch = [{"type": "track", "event": "Shown", "messageId": name, "userId": f"user-{name}"} for name in ("1", "2")]
+    river = River([("web", "tracking", NOW, msgspec.json.encode({"batch": batch})), erased(1)], history=folder())
+    river.drain()
+    (record,) = river.log.get([1])
+    real = msgspec.json.decode(record.body)["batch"][0]
+    assert real.keys() == {"_erased", "messageId", "_seal"}
+    assert River([], log=river.log, history=folder()).drain().contents() == river.contents()
+    forged = [{"_erased": "stored"}, real, {**real, "messageId": "9"}, {**real, "_seal": 5}, {**real, "_seal": "ñ"}]
+    unread = [{"_erased": "anything"}, {"_erased": "suppressed"}]
+    river.log.append([("web", "tracking", NOW, msgspec.json.encode({"batch": forged}))])
+    river.log.append([("crm", "files", NOW, msgspec.json.encode({"events": unread}))])
+    river.drain()
+    entries = river.views().quality.entries(state="", limit=20)
+    assert {reason.code for entry in entries for reason in entry.reasons} == {"forged_blank"}
+    rows = {row.source: row for row in river.views().quality.balance()}
+    # One repeats the message id of the person's event, two those of the other forged blanks.
+    assert (rows["web"].stored, rows["web"].quarantined, rows["web"].duplicate) == (2, 2, 3)
+    assert (rows["crm"].stored, rows["crm"].quarantined, rows["crm"].suppressed) == (0, 2, 0)
+    again = River([], log=river.log, history=folder()).drain()
+    assert again.contents() == river.contents()
+
+
+def test_a_mended_item_cannot_be_a_forged_blank(folder: Any) -> None:
+    bad = {"type": "track", "messageId": "m1", "userId": "user-1"}
+    properties = {"items": [{"position": position_of(1, 0), "source": "web", "connector": "tracking", "received": NOW,
+                             "raw": {"_erased": "stored"}}]}  # fmt: skip
+    body = decisions.encode("quarantine.replayed", properties, "steward", NOW)
+    entries = [("web", "tracking", NOW, msgspec.json.encode({"batch": [bad]})), (DECISIONS, DECISIONS, NOW, body)]
+    river = River(entries, history=folder()).drain()
+    (row,) = river.views().quality.balance()
+    assert (row.stored, row.quarantined) == (0, 1)
+    (entry,) = river.views().quality.entries(state="", limit=5)
+    assert [reason.code for reason in entry.reasons] == ["forged_blank"]
+    river.log.append([erased(1)])
+    river.drain()
+    assert River([], log=river.log, history=folder()).drain().contents() == river.contents()
+
+
 def test_counters_of_names_and_breaches_forget_the_person(folder: Any) -> None:
     def order(number: int, user: str, currency: str) -> dict[str, Any]:
         properties = {"order_id": f"o{number}", "total": 5, "currency": currency}
@@ -175,7 +244,7 @@ def without(entries: list[Entry], who: int) -> list[Entry]:
     """The entries without every item that names somebody."""
     resolver = Resolver(Rules.default(), SECRET, SOURCES.get)
     gone = set(resolver.resolve(tuple(map(_identifier, identifiers_of(who))), "web").ids)
-    decode = decoder(SOURCES.get)
+    decode = decoder(SOURCES.get, SECRET)
     left = []
     for source, connector, received, body in entries:
         items = decode(Record(1, source, connector, received, body))

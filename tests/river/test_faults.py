@@ -22,7 +22,7 @@ from cauce.events import decisions
 from cauce.model import DECISION, DECISIONS, Passage, Record, position_of
 from cauce.runner import Runner, contents
 from cauce.settings import Settings
-from cauce.testing.simulate import SOURCES, Entry, River, traffic
+from cauce.testing.simulate import SECRET, SOURCES, Entry, River, traffic
 from tests.river.test_promises import NOW, SEEDS, examples, known
 
 CONNECTORS = ("tracking", "posthog", "rows", "files", "sql")
@@ -44,7 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 def received_in(entries: Sequence[Entry]) -> int:
     """Items that decoders find in entries, decisions aside."""
-    decode = decoder(SOURCES.get)
+    decode = decoder(SOURCES.get, SECRET)
     return sum(
         len(decode(Record(number, source, connector, received, body)))
         for number, (source, connector, received, body) in enumerate(entries, start=1)
@@ -172,7 +172,7 @@ def stumbling(river: River, ids: frozenset[str], place: int, **settings: Any) ->
 
 def picked(entries: Sequence[Entry], seed: int) -> frozenset[str]:
     """Ids of a few events."""
-    decode = decoder(SOURCES.get)
+    decode = decoder(SOURCES.get, SECRET)
     ids = {
         item.event.id
         for number, (source, connector, received, body) in enumerate(entries, start=1)

@@ -94,7 +94,7 @@ def pairs_within_evidence(world: World) -> int:
             owners[resolver.identify(Identifier(known.kind, known.value), "web")] = known.person
     sets = UnionFind()
     seen: set[int] = set()
-    decode = decoder({source.name: source for source in world.sources()}.get)
+    decode = decoder({source.name: source for source in world.sources()}.get, b"any")
     for number, batch in enumerate(world.batches(50), start=1):
         record = Record(number, batch.source, "tracking", batch.sent, batch.encode())
         for item, truth in zip(decode(record), batch.truth, strict=True):

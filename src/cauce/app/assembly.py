@@ -13,12 +13,12 @@ from cauce import registry
 from cauce.engines.api import Log, Reader, Tables
 from cauce.events import decisions
 from cauce.events.api import Archive
-from cauce.events.erasure import Tools, blank_record
+from cauce.events.erasure import Tools, is_sealed, sealing
 from cauce.events.history import Options
 from cauce.events.stage import ArchiveStage
 from cauce.identity.api import People
 from cauce.identity.stage import IdentityStage
-from cauce.model import DECISIONS, Received, Record, Source, offset_of, position_of
+from cauce.model import DECISIONS, Reason, Received, Record, Source, offset_of, position_of
 from cauce.profiles.api import Profiles
 from cauce.profiles.past import Grounds
 from cauce.profiles.stage import ProfilesStage
@@ -63,8 +63,11 @@ def _connectors(log: Log, positions: Iterable[int]) -> dict[int, str]:
     return {position: found.get(offset_of(position), "") for position in wanted}
 
 
-def decoder(source_of: SourceOf) -> Decode:
-    """The function that turns a record into items, by the record's connector; it never raises for bad data."""
+def decoder(source_of: SourceOf, secret: bytes) -> Decode:
+    """The function that turns a record into items, by the record's connector; it never raises for bad data.
+
+    An item that calls itself blanked by an erasure is believed when it carries the installation's seal.
+    """
     connectors = registry.find("cauce.connectors", role="decode")
 
     def decode(record: Record) -> list[Received]:
@@ -74,7 +77,19 @@ def decoder(source_of: SourceOf) -> Decode:
         source = source_of(record.source) or Source(record.source, record.source)
         return list(registry.pick(connectors, name, what="connector").decode(record, source))
 
-    return decode
+    def decode_sealed(record: Record) -> list[Received]:
+        return [_unforged(item, secret) if item.erased else item for item in decode(record)]
+
+    return decode_sealed
+
+
+def _unforged(item: Received, secret: bytes) -> Received:
+    """The item as it is when an erasure left it, else one that goes to quarantine: any client can send such a thing."""
+    # Only Cauce writes decisions.
+    if is_sealed(secret, item) or (item.source == DECISIONS and not item.replay_of):
+        return item
+    reason = Reason("forged_blank", "/_seal", "the seal of an erasure of this installation", "none, or another one")
+    return msgspec.structs.replace(item, erased="", reasons=(reason,))
 
 
 def _decided(items: Sequence[Received], record: Record, decode: Decode) -> Iterator[Received]:
@@ -103,7 +118,7 @@ def assemble(parts: Parts, tables: Tables, history: Path) -> Runner:
     """The runner with its stages in their order. `history` is the folder of the Parquet files."""
     log, source_of, settings, secret = parts
     stored = Archive(tables).scan
-    decode = decoder(source_of)
+    decode = decoder(source_of, secret)
     identity = IdentityStage(
         tables,
         secret,
@@ -117,6 +132,7 @@ def assemble(parts: Parts, tables: Tables, history: Path) -> Runner:
             tables,
             source_of,
             Limits.of(settings.event_bytes_max, settings.future_seconds_max, settings.past_days_max),
+            is_suppressed=identity.is_suppressed,
         ),
         identity,
         ProfilesStage(tables, history=stored, identify=identity.identify),
@@ -124,7 +140,7 @@ def assemble(parts: Parts, tables: Tables, history: Path) -> Runner:
             tables,
             history,
             Options(settings.history_rows, settings.history_seconds, settings.history_files_max),
-            tools=Tools(log, decode, identity.identify, blank_record),
+            tools=Tools(log, decode, identity.identify, sealing(secret)),
         ),
     )
     return Runner(log, tables, decode, stages, batch_records=settings.batch_records, batch_bytes=settings.batch_bytes)

@@ -28,7 +28,7 @@ NESTING_LEVELS_MAX = 256
 ITEMS_MAX = 2**INDEX_BITS
 FOUND_CHARACTERS_MAX = 200
 FATES = frozenset(fate.value for fate in Fate)
-ERASED_KEYS = frozenset(("_erased", "messageId"))
+ERASED_KEYS = frozenset(("_erased", "_seal", "messageId"))
 """What is left of an item when its person was erased (`cauce.events.erasure`)."""
 
 _decode = msgspec.json.Decoder().decode

@@ -22,6 +22,7 @@ from cauce.errors import Locked, StorageBroken
 from cauce.model import Record
 
 KEYS_PER_QUERY = 500
+ROWS_PER_INSERT = 250
 RUN_ROWS_MAX = 1_000_000
 """A merge never makes a run larger than this, which bounds the pause it causes; beyond, runs stand side by side."""
 RUNS_PER_LEVEL = 8
@@ -150,7 +151,7 @@ class SqliteTables(SqliteReader):
         # State is rebuilt from the log after a power loss, and the offset lies in the same transaction:
         # syncing at checkpoints is enough.
         super().__init__(path, connection=connect(str(path), durable=False, cache_mb=cache_mb))
-        self._connection.execute("pragma wal_autocheckpoint = 32000")
+        self._connection.execute("pragma wal_autocheckpoint = 8000")
         self.create((_RUNS,))
         self._shapes: dict[str, Table] = {}
 
@@ -279,9 +280,14 @@ class SqliteLog:
         with self._lock:
             try:
                 self._connection.execute("begin immediate")
-                self._connection.executemany(
-                    "insert into log (source, connector, received, body) values (?, ?, ?, ?)", records
-                )
+                for start in range(0, len(records), ROWS_PER_INSERT):
+                    group = records[start : start + ROWS_PER_INSERT]
+                    # One statement lets go of the interpreter once; a statement per row would wait for it each time.
+                    self._connection.execute(
+                        "insert into log (source, connector, received, body) values "
+                        + ", ".join(["(?, ?, ?, ?)"] * len(group)),
+                        [value for record in group for value in record],
+                    )
                 (last,) = self._connection.execute("select seq from sqlite_sequence where name = 'log'").fetchone()
                 self._connection.execute("commit")
             except sqlite3.Error as fault:

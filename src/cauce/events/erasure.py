@@ -3,6 +3,7 @@
 `person.erased` names identifiers. Every item of an earlier position that carries one of them goes: stored events
 out of blocks and files, and every item, stored or not, out of the log, where `{"_erased": "<fate>"}` takes its place.
 So positions and counts stay; the message id stays too, so that a later copy is still known as one.
+A seal stays with them (`sealing`), so that nobody can send what looks like a blank.
 The decision's own record is rewritten last, to keyed hashes.
 
 The state changes in the batch's transaction, which also lists the log items still to blank; the log follows after the
@@ -19,6 +20,8 @@ import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from hashlib import blake2b
+from hmac import compare_digest
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +43,7 @@ from cauce.events.rules import (
     mentioned,
     pack_block,
 )
-from cauce.model import DECISIONS, Event, Fate, Identifier, Received, Record, index_of, offset_of
+from cauce.model import DECISIONS, Event, Fate, Identifier, Received, Record, index_of, offset_of, position_of
 from cauce.quality.api import QUALITY_TABLES, erase_entries, id_of_item, mentions, raw_text, recount
 
 ITEM_LISTS = ("batch", "events", "rows")
@@ -265,6 +268,35 @@ def blank_log(tools: Tools, outstanding: Outstanding) -> tuple[int, list[int]]:
 def replacement(target: Target) -> dict[str, str]:
     """What takes the place of an erased item in the log."""
     return {"_erased": target.fate} | ({"messageId": target.event_id} if target.event_id else {})
+
+
+def sealing(secret: bytes) -> Blank:
+    """`blank_record` whose blanks carry a seal of the installation's `secret`, by which decoding knows them again."""
+
+    def blank(record: Record, replacements: Replacements) -> bytes:
+        sealed = {
+            index: {**left, "_seal": _seal(secret, position_of(record.offset, index), left)}
+            for index, left in replacements.items()
+        }
+        return blank_record(record, sealed)
+
+    return blank
+
+
+def is_sealed(secret: bytes, item: Received) -> bool:
+    """Whether the seal of a blanked item is that of its position, its fate and its message id."""
+    raw = item.raw
+    found = raw.get("_seal") if isinstance(raw, dict) else None
+    if not isinstance(found, str):
+        return False
+    return compare_digest(found.encode("utf-8", "replace"), _seal(secret, item.position, raw).encode())
+
+
+def _seal(secret: bytes, position: int, left: Mapping[str, Any]) -> str:
+    signed = f"{position}\x1f{left['_erased']}\x1f{left.get('messageId', '')}"
+    return blake2b(
+        signed.encode("utf-8", "surrogatepass"), digest_size=16, key=secret, person=b"cauce erasure"
+    ).hexdigest()
 
 
 def _rewrite(log: Log, record: Record, body: bytes) -> bool:

@@ -25,7 +25,8 @@ COMPRESS_FROM_BYTES = 2_048
 """A single event shrinks by half only, and unpacking it costs as much as decoding it."""
 RETRY_SECONDS = 2
 
-Waiting = tuple[tuple[str, str, int, bytes], "asyncio.Future[None]", bool]
+Entry = tuple[str, str, int, bytes]
+Waiting = tuple[Entry, "asyncio.Future[None]", bool]
 Observe = Callable[[float, int], None]
 
 
@@ -112,7 +113,7 @@ class GroupCommit:
         """Appends; a fault of whatever kind is told to everybody who waits, and nobody is told that it is durable."""
         started = time.perf_counter()
         try:
-            self._log.append([self._packed(record) if compress else record for record, _, compress in taken])
+            self._log.append(self._packed(taken))
         except Exception as fault:  # the thread must live on: the next flush may succeed
             self.fault = str(fault) if isinstance(fault, CauceError) else repr(fault)
             return Busy(f"the log cannot be written: {self.fault}", retry_after_seconds=RETRY_SECONDS)
@@ -121,11 +122,23 @@ class GroupCommit:
             self._observe(time.perf_counter() - started, len(taken))
         return None
 
-    def _packed(self, record: tuple[str, str, int, bytes]) -> tuple[str, str, int, bytes]:
-        source, connector, received, body = record
-        if len(body) < COMPRESS_FROM_BYTES:
-            return record
-        return source, connector, received, self._compressor.compress(body)
+    def _packed(self, taken: list[Waiting]) -> list[Entry]:
+        """Log entries; all bodies that are to be compressed in one call, which lets go of the interpreter once."""
+        entries = [entry for entry, _, _ in taken]
+        places = [
+            place
+            for place, (entry, _, compress) in enumerate(taken)
+            if compress and len(entry[3]) >= COMPRESS_FROM_BYTES
+        ]
+        if len(places) < 2:
+            bodies = [self._compressor.compress(entries[place][3]) for place in places]
+        else:
+            packed = self._compressor.multi_compress_to_buffer([entries[place][3] for place in places], threads=0)
+            bodies = [packed[index].tobytes() for index in range(len(packed))]
+        for place, body in zip(places, bodies, strict=True):
+            source, connector, received, _ = entries[place]
+            entries[place] = (source, connector, received, body)
+        return entries
 
 
 def _tell(waiting: list[asyncio.Future[None]], fault: Busy | None) -> None:

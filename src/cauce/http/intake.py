@@ -142,7 +142,7 @@ class Intake:
             return 0
         await self._check_backlog()
         stored = plain = _opened(headers, body, self._body_bytes_max)
-        keys = await self._check(plain)
+        keys = await self._check(plain, wants_keys=source is None)
         source = source or self._source_of(keys)
         if source is None:
             raise Unauthorised("expected the write key of a source", hint="`cauce sources add` gives one")
@@ -220,8 +220,8 @@ class Intake:
     def _too_large(self) -> TooLarge:
         return TooLarge(f"expected a body of at most {self._body_bytes_max} bytes", hint="Send fewer events at once")
 
-    async def _check(self, plain: bytes) -> Iterable[str]:
-        """Keys that the body carries; Unreadable when it is not JSON, TooLarge when it holds too many events."""
+    async def _check(self, plain: bytes, *, wants_keys: bool) -> Iterable[str]:
+        """Keys that the body carries, of the first event only when wanted; Unreadable when it is not JSON, TooLarge when it holds too many events."""
         try:
             envelope = _peek(plain)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -232,7 +232,7 @@ class Intake:
             count, keys = len(opened.items), list(credentials.of_items(opened.envelope, opened.items))
         else:
             count, keys = len(envelope.batch), [envelope.writeKey or "", envelope.api_key or "", envelope.token or ""]
-            if count and not any(keys):
+            if wants_keys and count and not any(keys):
                 keys = list(_keys_of_first(envelope.batch[0]))
         if count > self._events_max:
             raise TooLarge(f"expected at most {self._events_max} events, got {count}", hint="Send fewer at once")

@@ -19,7 +19,7 @@ from cauce.model import from_iso, to_iso
 
 if TYPE_CHECKING:
     from cauce.app import Platform
-    from cauce.profiles.api import Profile, TimelinePage
+    from cauce.profiles.api import Profile, TimelineEvent, TimelinePage
 
 T = TypeVar("T")
 HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
@@ -143,7 +143,7 @@ def timeline(platform: Platform, request: Request, found: int) -> dict[str, Any]
 
 def page_described(page: TimelinePage) -> dict[str, Any]:
     """A page of the timeline as plain values."""
-    return {"events": [event_described(entry.event) for entry in page.events], "cursor": page.cursor}
+    return {"events": [entry_described(entry) for entry in page.events], "cursor": page.cursor}
 
 
 def consents(platform: Platform, _request: Request, found: int) -> dict[str, Any]:
@@ -222,8 +222,10 @@ def consent_described(consent: Any, names: dict[int, str]) -> dict[str, Any]:
     }
 
 
-def event_described(event: Any) -> dict[str, Any]:
-    return {
+def entry_described(entry: TimelineEvent) -> dict[str, Any]:
+    """One event of a timeline; `device` is there only when a shared device lent it."""
+    event = entry.event
+    found = {
         "id": event.id,
         "type": event.type,
         "name": event.name,
@@ -236,3 +238,4 @@ def event_described(event: Any) -> dict[str, Any]:
         "properties": event.properties,
         "context": event.context,
     }
+    return found | {"device": entry.device} if entry.device else found

@@ -136,6 +136,14 @@ class IdentityStage:
         """Ids of the usable identifiers of any event under the present rules, the subject's first."""
         return self._resolver.resolve(event.identifiers, event.source).ids
 
+    def is_suppressed(self, event: Event) -> bool:
+        """Whether the event belongs to an erased person of whom nothing may be kept any more."""
+        if not self._suppressed:
+            return False
+        resolved = self._resolved.get((event.identifiers, event.source))
+        ids = self.identify(event) if resolved is None else resolved.ids
+        return not self._suppressed.isdisjoint(ids)
+
     # -- decisions ----------------------------------------------------------------------------------------------
 
     def _decide(self, passage: Passage, event: Event) -> None:

@@ -38,6 +38,7 @@ class QualityStage:
 
     `source_of` gives a source by its name (None when it is not known): its mode may soften contracts.
     `starter` are the contracts to begin with; default: those that come with Cauce.
+    `is_suppressed` tells events of persons whose erasure forbids them for good: those are never judged or kept.
     """
 
     name = "quality"
@@ -50,11 +51,13 @@ class QualityStage:
         limits: Limits | None = None,
         *,
         starter: Iterable[Contract] | None = None,
+        is_suppressed: Callable[[Event], bool] | None = None,
     ) -> None:
         tables.create(self.tables)
         self._tables = tables
         self._source_of = source_of
         self._limits = limits or Limits.of()
+        self._is_suppressed = is_suppressed
         self._starter = Book(starter_compiled() if starter is None else map(Compiled, starter))
         self._encoder = msgspec.json.Encoder()
         self._buffer = bytearray(64 * 1024)
@@ -115,10 +118,13 @@ class QualityStage:
         event = item.event
         # Only Cauce blanks items, with a fate it knows; what else calls itself erased is judged like any item.
         if item.erased and (item.erased in _FATES or item.source == DECISIONS):
-            return self._pass_erased(passage)
+            return self._settle(passage, _FATES.get(item.erased))
         if event is not None and event.type == DECISION and event.source == DECISIONS:
             self._decide(event)
             return True
+        if event is not None and self._is_suppressed is not None and self._is_suppressed(event):
+            # Judged first, it could stay in quarantine with its content, and a repeated one in the log.
+            return self._settle(passage, Fate.SUPPRESSED)
         if item.replay_of:
             return self._pass_replayed(passage)
         self._received[item.source, item.received] += 1
@@ -231,10 +237,9 @@ class QualityStage:
         self._entries[entry.position] = entry
         self._changed.add(entry.position)
 
-    def _pass_erased(self, passage: Passage) -> bool:
-        """An item that an erasure blanked keeps its place in the counts, and does nothing else."""
+    def _settle(self, passage: Passage, fate: Fate | None) -> bool:
+        """An item that an erasure blanked, or is about to, keeps its place in the counts, and does nothing else."""
         item = passage.item
-        fate = _FATES.get(item.erased)
         if fate is None:  # a blanked decision was never counted
             return False
         passage.fate = fate
@@ -519,7 +524,9 @@ def _text_in_raw(item: Received, field: str) -> str:
         except (msgspec.DecodeError, RecursionError):
             return ""
     value = raw.get(field) if isinstance(raw, dict) else None
-    return value[:NAME_CHARACTERS_MAX] if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    return value if item.erased else value[:NAME_CHARACTERS_MAX]  # a blank keeps the id as it was counted
 
 
 def _positions_in(event: Event) -> list[int]:

@@ -60,7 +60,10 @@ def encode_body(file: str, channel: str, items: Iterable[bytes]) -> bytes:
 
 def shown(value: Any) -> str:
     """How a reason shows what was found; the same value always gives the same text."""
-    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    try:
+        text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    except RecursionError:  # it lies about as deep as can be read
+        text = type(value).__name__
     return text[:FOUND_CHARACTERS_MAX]
 
 
@@ -68,7 +71,7 @@ def decode(record: Record, source: Source) -> list[Received]:
     """Items of a body, in order; pure, and never raises: what cannot be read is an item with reasons."""
     try:
         body = _decode(record.body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
         reason = Reason("unreadable", expected="JSON of the connector files", found=str(fault)[:FOUND_CHARACTERS_MAX])
         raw = record.body[:4_096].decode("utf-8", "replace")
         return [_refused(record, source, 0, raw, (reason,))]

@@ -34,7 +34,7 @@ _WORDS: dict[str, str] = {
     "email": r"e?mail|correo|correo electronico|e mail",
     "phone": r"phone|telephone|telefono|tel|tfno|tlf|movil|mobile|celular|cell|phone number",
     "whatsapp": r"whatsapp|wasap",
-    "loyalty": r"loyalty|tarjeta|fidelizacion|fidelidad|card (no|number|id)|loyalty (no|number|id|card)|socio|club",
+    "loyalty": r"loyalty|tarjeta|fidelizacion|fidelidad|card( (no|number|id))?|loyalty (no|number|id|card)|socio|club",
     "crm_id": r"crm|crm id|contact id|lead id|mql id|contacto",
     "user_id": r"user id|userid|usuario|login|id usuario|account id",
     "pos_customer": r"customer|customer ?(id|no|number|key)|client|cliente|client ?id"
@@ -242,12 +242,8 @@ def _receipts(columns: list[_Column], group: _Column | None) -> list[str]:
     """Lines of receipts: one event for all rows of a group."""
     assert group is not None
     used = {group.name}
-    products: dict[str, _Column] = {}
-    for column in columns:
-        part = _named(column, _PRODUCT) or ("gtin" if column.look == "gtin" else "")
-        if part and part not in products and column.name not in used:
-            products[part] = column
-            used.add(column.name)
+    products = _products([column for column in columns if column is not group])
+    used.update(column.name for column in products.values())
     lines = _names_of_receipts(group, products)
     for found, names in (
         _identifiers([column for column in columns if column.name not in used]),
@@ -267,6 +263,21 @@ def _receipts(columns: list[_Column], group: _Column | None) -> list[str]:
         typed = _number(column) if part in ("quantity", "price", "amount") else _quoted(column.name)
         lines.append(f"    {part}: {typed}")
     return lines
+
+
+def _products(columns: list[_Column]) -> dict[str, _Column]:
+    """The columns that describe the article of a line, by what they are: a name says more than a look."""
+    found: dict[str, _Column] = {}
+    for column in columns:
+        part = _named(column, _PRODUCT)
+        if part:
+            found.setdefault(part, column)
+    if "gtin" not in found:  # customer cards have such check digits too
+        named = list(found.values())
+        for column in columns:
+            if column.look == "gtin" and column not in named and not _named(column, _WORDS):
+                found.setdefault("gtin", column)
+    return {part: column for column in columns for part, product in found.items() if product is column}
 
 
 def _names_of_receipts(group: _Column, products: dict[str, _Column]) -> list[str]:
