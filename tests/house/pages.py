@@ -138,7 +138,7 @@ def commands() -> Iterator[tuple[str, click.Command]]:
 def _below(path: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
     yield path, command
     if isinstance(command, click.Group):
-        context = click.Context(command, info_name=path)
+        context = click.Context(command, info_name=path, help_option_names=["-h", "--help"])
         for name in command.list_commands(context):
             child = command.get_command(context, name)
             if child is not None and not child.hidden:
@@ -161,7 +161,9 @@ def _help(command: click.Command) -> Iterator[str]:
 
 
 def _usage(path: str, command: click.Command) -> str:
-    context = click.Context(command, info_name=path, max_content_width=100, terminal_width=100)
+    context = click.Context(
+        command, info_name=path, max_content_width=100, terminal_width=100, help_option_names=["-h", "--help"]
+    )
     formatter = context.make_formatter()
     command.format_usage(context, formatter)
     command.format_options(context, formatter)

@@ -117,7 +117,7 @@ def test_a_suppressed_person_is_neither_quarantined_nor_kept_as_a_repeat(folder:
     breaking = {"event": "Order Completed", "properties": {"total": "user-1 owes nothing"}}
     batches = [
         [sent("a", "user-2"), sent("b", "user-1", **breaking)],
-        [sent("a", "user-1"), sent("long" * 99, "user-1"), sent("c", "user-1"), sent("c", "user-1"), sent("d", "user-1", **breaking)],
+        [*(sent(name, "user-1") for name in ("a", "long" * 99, "c", "c")), sent("d", "user-1", **breaking)],
         [sent("d", "user-2"), sent("e", "user-2", event="Order Completed")],
     ]
     before, *later = [("web", "tracking", NOW, msgspec.json.encode({"batch": batch})) for batch in batches]

@@ -221,7 +221,10 @@ class Intake:
         return TooLarge(f"expected a body of at most {self._body_bytes_max} bytes", hint="Send fewer events at once")
 
     async def _check(self, plain: bytes, *, wants_keys: bool) -> Iterable[str]:
-        """Keys that the body carries, of the first event only when wanted; Unreadable when it is not JSON, TooLarge when it holds too many events."""
+        """Keys that the body carries, of the first event only when wanted.
+
+        Unreadable when it is not JSON, TooLarge when it holds too many events.
+        """
         try:
             envelope = _peek(plain)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
