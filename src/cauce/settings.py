@@ -50,7 +50,7 @@ TABLE: tuple[Setting, ...] = (
     Setting("component_identifiers_max", 2_000, "identifiers", "Largest unconstrained component solved live.", 10),
     Setting("future_seconds_max", 86_400, "seconds", "How far ahead of receipt an event may lie.", 0),
     Setting("past_days_max", 36_500, "days", "How far before receipt an event may lie.", 1),
-    Setting("cache_identifiers", 500_000, "identifiers", "Identifiers kept in the runner's memory.", 1_000),
+    Setting("cache_identifiers", 200_000, "identifiers", "Identifiers kept in the runner's memory.", 1_000),
     Setting("log_level", "info", "level", "How much is logged.", choices=("debug", "info", "warning", "error")),
 )
 

@@ -46,7 +46,7 @@ class IdentityStage:
         history: bulk.History | None = None,
         source_of: SourceOf | None = None,
         component_identifiers_max: int = 2_000,
-        cache_identifiers: int = 500_000,
+        cache_identifiers: int = 200_000,
     ) -> None:
         self._store = tables
         self._secret = secret
