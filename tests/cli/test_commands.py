@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from cauce.app import Platform
-from cauce.cli.main import main
+from cauce.cli.main import PIPED_COLUMNS, console, main
 from cauce.cli.up import first_sign_in
 from cauce.settings import Settings
 from cauce.testing.world import World
@@ -35,8 +35,14 @@ def data(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(autouse=True)
+def wide(monkeypatch):
+    """A console as wide as that of a pipe, whatever the terminal of the test run is."""
+    monkeypatch.setattr(console, "width", PIPED_COLUMNS)
+
+
 def call(data, *words, status=0, text=None):
-    result = CliRunner(env={"COLUMNS": "200"}).invoke(main, ["--data", str(data), *words], input=text)
+    result = CliRunner().invoke(main, ["--data", str(data), *words], input=text)
     assert result.exit_code == status, f"{result.output}{result.exception!r}"
     return result
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -161,6 +162,8 @@ def _help(command: click.Command) -> Iterator[str]:
 
 
 def _usage(path: str, command: click.Command) -> str:
+    command = copy.copy(command)
+    command._help_option = None  # click keeps the names that whoever asked first had
     context = click.Context(
         command, info_name=path, max_content_width=100, terminal_width=100, help_option_names=["-h", "--help"]
     )
