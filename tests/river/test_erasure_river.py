@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,20 +19,6 @@ from cauce.model import DECISIONS, Identifier, Record, position_of
 from cauce.settings import Settings
 from cauce.testing.simulate import MAIL_DOMAIN, SECRET, SOURCES, Entry, River, traffic
 from tests.river.test_promises import NOW, SEEDS, examples, known
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Gives a fresh folder at each call, also inside Hypothesis."""
-    counter = iter(range(1_000_000))
-    base = tmp_path_factory.mktemp("erasure")
-
-    def fresh() -> Path:
-        path = base / str(next(counter))
-        path.mkdir()
-        return path
-
-    return fresh
 
 
 def identifiers_of(who: int) -> list[str]:

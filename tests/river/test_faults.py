@@ -28,20 +28,6 @@ from tests.river.test_promises import NOW, SEEDS, examples, known
 CONNECTORS = ("tracking", "posthog", "rows", "files", "sql")
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Gives a fresh folder at each call, also inside Hypothesis."""
-    counter = iter(range(1_000_000))
-    base = tmp_path_factory.mktemp("faults")
-
-    def fresh() -> Path:
-        path = base / str(next(counter))
-        path.mkdir()
-        return path
-
-    return fresh
-
-
 def received_in(entries: Sequence[Entry]) -> int:
     """Items that decoders find in entries, decisions aside."""
     decode = decoder(SOURCES.get, SECRET)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -22,14 +21,6 @@ SEEDS = st.integers(0, 10_000)
 def examples(count: int) -> settings:
     """Whole rivers are slow and a seed is small already: no shrinking."""
     return settings(max_examples=count, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Gives a fresh folder at each call, also inside Hypothesis."""
-    counter = iter(range(1_000_000))
-    base = tmp_path_factory.mktemp("river")
-    return lambda: base / str(next(counter))
 
 
 def known(river: River) -> dict[str, Any]:
@@ -83,7 +74,6 @@ def test_a_crash_anywhere_leaves_no_trace(folder: Any, seed: int) -> None:
 def test_files_give_the_same_state_as_memory(folder: Any, seed: int) -> None:
     entries = traffic(seed, 60)
     path = folder()
-    path.mkdir()
     on_disk = River(entries, history=path / "history", tables=lambda: SqliteTables(path / "state.db"))
     on_disk.drain(batch_records=3)
     assert on_disk.contents() == River(entries, history=folder()).drain().contents()

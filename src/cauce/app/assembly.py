@@ -75,7 +75,8 @@ def decoder(source_of: SourceOf, secret: bytes) -> Decode:
         if name == DECISIONS:
             return list(_decided(decisions.decode(record), record, decode))
         source = source_of(record.source) or Source(record.source, record.source)
-        return list(registry.pick(connectors, name, what="connector").decode(record, source))
+        items: list[Received] = registry.pick(connectors, name, what="connector").decode(record, source)
+        return items
 
     def decode_sealed(record: Record) -> list[Received]:
         return [_unforged(item, secret) if item.erased else item for item in decode(record)]

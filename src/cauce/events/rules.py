@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import zstandard
 
-from cauce.model import DECISION, Event, Identifier
+from cauce.model import Event, Identifier
 
 EVENTS_PER_BLOCK = 64
 """More compress better, fewer are quicker to read one event from."""
@@ -27,11 +27,6 @@ class StoredEvent(msgspec.Struct, frozen=True, array_like=True):
     subject: int
     identifier_ids: tuple[int, ...]
     event: Event
-
-    @property
-    def is_decision(self) -> bool:
-        """True when people decided this; it is kept for the audit trail and is no event of a customer."""
-        return self.event.type == DECISION
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):

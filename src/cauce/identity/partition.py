@@ -23,7 +23,6 @@ SHARED = 2
 CONTESTED = 4
 """Flag: its component holds links that may not join, so that their order matters."""
 
-DERIVED = SHARED | CONTESTED
 SUPPORT_MAX = 4
 """Distinct events after which one more says nothing new about a link."""
 

@@ -40,7 +40,6 @@ __all__ = [
 
 QUALITY_TABLES = store.TABLES
 
-LIMIT_MAX = 1_000
 REPLAY_MAX = 100_000
 """Entries in one decision; its body must stay readable in one piece."""
 

@@ -154,9 +154,7 @@ class _Parser:
                 self._condition(one, f"skip_when[{index}]")
                 for index, one in enumerate(self._many(raw.get("skip_when")))
             ),
-            digest=hashlib.blake2b(
-                msgspec.json.encode(_jsonable(self.raw), order="sorted"), digest_size=16
-            ).hexdigest(),
+            digest=_digest(self.raw),
         )
         if result.type == "track" and not names and name_value is None:
             self._fault("event", "the name of the event, a column, or rules", None)

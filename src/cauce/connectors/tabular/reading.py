@@ -19,7 +19,7 @@ import lzma
 import math
 import re
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -368,16 +368,7 @@ class TextSheet(_TextSource):
         dialect = self.dialect
         with self._text() as stream:
             lines = _Lines(stream)
-            reader = csv.reader(
-                lines,
-                delimiter=dialect.separator,
-                quotechar=dialect.quote or None,
-                quoting=csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE,
-                doublequote=dialect.escape is None,
-                escapechar=dialect.escape,
-                skipinitialspace=dialect.skip_spaces,
-                strict=True,
-            )
+            reader = _rows_of(lines, dialect)
             taken, damaged = lines.taken, self._survey.damaged
             while True:
                 taken.clear()
@@ -424,10 +415,10 @@ def _is_quoted_with_apostrophes(sample: str) -> bool:
     return bool(lines) and sum(line.startswith("'") or line.endswith("'") for line in lines) > len(lines) / 2
 
 
-def _evenness(sample: str, dialect: Dialect) -> tuple[float, int]:
-    """(share of rows with the most frequent number of fields, that number); a single column counts for little."""
-    reader = csv.reader(
-        io.StringIO(sample, newline=""),
+def _rows_of(lines: Iterable[str], dialect: Dialect) -> Any:
+    """A reader of rows as the dialect writes them; strict, so that what is broken is told."""
+    return csv.reader(
+        lines,
         delimiter=dialect.separator,
         quotechar=dialect.quote or None,
         quoting=csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE,
@@ -436,6 +427,11 @@ def _evenness(sample: str, dialect: Dialect) -> tuple[float, int]:
         skipinitialspace=dialect.skip_spaces,
         strict=True,
     )
+
+
+def _evenness(sample: str, dialect: Dialect) -> tuple[float, int]:
+    """(share of rows with the most frequent number of fields, that number); a single column counts for little."""
+    reader = _rows_of(io.StringIO(sample, newline=""), dialect)
     widths: Counter[int] = Counter()
     broken = 0
     while True:

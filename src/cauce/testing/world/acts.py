@@ -15,7 +15,6 @@ from cauce.testing.world.people import Person
 from cauce.testing.world.products import TAX_RATE, Product
 from cauce.testing.world.stores import NEAREST, STORES, Store
 
-BREAK_REASONS = ("delivery too dear", "wanted to try it on", "payment failed", "compared prices", "interrupted")
 LOST_REASONS = ("price", "size not available", "bought elsewhere", "never came")
 RETURN_REASONS = ("size", "colour", "defect", "changed mind")
 CASE_REASONS = ("late delivery", "damaged parcel", "wrong article", "refund missing")
