@@ -197,7 +197,7 @@ class People:
         rebuilt = bulk.rebuild(
             batches,
             self.rules,
-            store.decisions(self._reader).values(),
+            self._said().values(),
             self._secret,
             source_of=self._source_of,
             erasures=store.erasures(self._reader),
@@ -289,7 +289,7 @@ class People:
 
     def decisions(self) -> list[Decision]:
         """Stewards' words about pairs that hold, in the order in which they were said."""
-        found = [decision for decision in store.decisions(self._reader).values() if decision.active]
+        found = [decision for decision in self._said().values() if decision.active]
         return sorted(found, key=lambda decision: decision.position)
 
     def refusals(self) -> list[Decision]:
@@ -323,7 +323,7 @@ class People:
     def dry_run(self, new_rules: Rules, batches: Iterable[Iterable[Any]], *, worst: int = 20) -> DryRun:
         """What `new_rules` would do to the people of all stored events (`Archive.scan()`); changes nothing."""
         rules = self.rules
-        decisions = list(store.decisions(self._reader).values())
+        decisions = list(self._said().values())
         then = [found for decision in decisions if (found := renewed(decision, new_rules, self._secret))]
         return bulk.dry_run(
             batches,
@@ -343,30 +343,45 @@ class People:
 
     def _known(self, named: str | int) -> Known:
         number = self._id(named)
-        found = store.identifiers(self._reader, [number]) if number is not None else []
+        found = self._identifiers([number]) if number is not None else []
         if not found:
             raise NotFound(f"no identifier {named!r} was ever seen")
         return found[0]
 
+    # What a subclass may answer otherwise: see `cauce.identity.supposed`.
+
+    def _identifiers(self, ids: Iterable[int]) -> list[Known]:
+        return store.identifiers(self._reader, ids)
+
+    def _members(self, component: int, person: int) -> list[Known]:
+        return store.members(self._reader, component, person)
+
+    def _components(self, ids: Iterable[int]) -> list[Known]:
+        return store.components(self._reader, ids)
+
+    def _said(self) -> dict[int, Decision]:
+        """Stewards' decisions about pairs, by key, whether they hold or were taken back."""
+        return store.decisions(self._reader)
+
     def _group(self, id: int) -> list[Known]:
-        found = store.identifiers(self._reader, [id])
+        found = self._identifiers([id])
         if not found:
             return []
-        members = store.members(self._reader, found[0].component, found[0].person)
+        members = self._members(found[0].component, found[0].person)
         return sorted(members, key=lambda known: (known.first_occurred, known.id))
 
     def _around(self, group: Sequence[Known]) -> tuple[dict[int, Known], list[Link], Frame]:
         """Everybody in the components of a group and next to them, and their links."""
         nodes = {known.id: known for known in group}
         components = {known.component for known in group} - {0}
-        nodes.update((known.id, known) for known in store.components(self._reader, components))
+        nodes.update((known.id, known) for known in self._components(components))
         links = store.links_of(self._reader, nodes)
         ends = {id for link in links for id in (link.low, link.high)}
-        nodes.update((known.id, known) for known in store.identifiers(self._reader, ends - nodes.keys()))
+        nodes.update((known.id, known) for known in self._identifiers(ends - nodes.keys()))
         return nodes, links, self._frame()
 
     def _frame(self) -> Frame:
-        rulings = settle(store.decisions(self._reader).values())
+        rulings = settle(self._said().values())
         return Frame(self.rules, rulings, self._component_identifiers_max)
 
     def _oversize(self) -> list[QueueEntry]:
