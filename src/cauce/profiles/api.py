@@ -65,6 +65,20 @@ class TimelineEvent(msgspec.Struct, frozen=True):
     device: str = ""
 
 
+class Filter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which events of a timeline are shown; what is empty or None lets everything pass.
+
+    `text` is found anywhere in the name, the properties and the traits, whatever the case. `since` and `until` are
+    moments of occurrence in microseconds: `since` belongs to the span, `until` does not.
+    """
+
+    channels: frozenset[str] = frozenset()
+    events: frozenset[str] = frozenset()
+    text: str = ""
+    since: int | None = None
+    until: int | None = None
+
+
 class TimelinePage(msgspec.Struct, frozen=True):
     """Events newest first; `cursor` continues the page, empty at the end."""
 
@@ -202,19 +216,47 @@ class Profiles:
         limit: int = 50,
         channels: Iterable[str] = (),
         events: Iterable[str] = (),
+        only: Filter | None = None,
+        as_of: int | None = None,
     ) -> TimelinePage:
-        """Events of all channels, newest first, optionally of some channels or event names only.
+        """Events of all channels, newest first, optionally of some channels or event names, or what `only` lets pass.
 
-        A page that had to look through very many others ends early; its cursor goes on. DefinitionInvalid when the
-        cursor or the limit is none.
+        `as_of` shows the timeline as it was known at a past moment. A page that had to look through very many others
+        ends early; its cursor goes on. DefinitionInvalid when the cursor or the limit is none; for a past moment
+        errors are those of `profile`.
         """
         if not 1 <= limit <= PAGE_EVENTS_MAX:
             raise DefinitionInvalid(f"expected limit to be 1–{PAGE_EVENTS_MAX} events, got {limit}")
         place = _read_cursor(cursor)
-        wanted = Wanted(frozenset(channels), frozenset(events))
+        wanted = Wanted(only or Filter(channels=frozenset(channels), events=frozenset(events)))
+        if as_of is not None:
+            return self._past_page(self._remembered(person, as_of), place, limit, wanted)
         with self._reader.snapshot():
             members = self._members(person)
-            return self._page(Lane(members, self._shared(members)), place, limit, wanted)
+            return self._page(Lane(members, self._shared(members)), wanted.start(place), limit, wanted)
+
+    def _remembered(self, person: int, moment: int) -> list[TimelineEvent]:
+        """Every event that was known of a person at a past moment, newest first."""
+        with self._reader.snapshot():
+            past = Past(self._reader, self._people, self._archive, self._grounds, moment)
+            found = [TimelineEvent(subject, event) for subject, event in past.events(person)]
+        return sorted(found, key=lambda each: (each.event.occurred, each.event.position), reverse=True)
+
+    @staticmethod
+    def _past_page(known: Sequence[TimelineEvent], place: tuple[int, ...], limit: int, wanted: Wanted) -> TimelinePage:
+        found = [
+            each
+            for each in known
+            if wanted.fits(each.event) and (not place or (each.event.occurred, each.event.position) < place)
+        ]
+        if len(found) <= limit:
+            return TimelinePage(tuple(found))
+        last = found[limit - 1].event
+        return TimelinePage(tuple(found[:limit]), _write_cursor((last.occurred, last.position)))
+
+    def supposing(self, people: People) -> Profiles:
+        """Profiles of other people over the same strands: of those that a decision would make, say."""
+        return Profiles(self._reader, people, self._archive, grounds=self._grounds, now=self._now)
 
     def _shared(self, members: Sequence[Member]) -> list[Shared]:
         """The shared devices whose anonymous events are to be told apart; none unless the rules say so."""
@@ -256,7 +298,7 @@ class Profiles:
                     last = found[-1].event
                     return TimelinePage(tuple(found), _write_cursor((last.occurred, last.position)))
                 found.append(TimelineEvent(*lane.explained(subject, position, stored.event)))
-            if len(rows) < size:
+            if len(rows) < size or wanted.ends_before(rows[-1][0]):
                 return TimelinePage(tuple(found))
             looked_through += len(rows)
             place = rows[-1][:2]
@@ -354,27 +396,47 @@ def _registers(ledgers: Mapping[int, strand.Ledger]) -> list[tuple[int, Any]]:
 
 
 class Wanted:
-    """Which events a page shows; no channels and no names means all."""
+    """A filter made ready: labels narrow before bodies are read."""
 
-    __slots__ = ("_channel_labels", "_channels", "_name_labels", "_names", "everything")
+    __slots__ = ("_channel_labels", "_filter", "_name_labels", "_text", "everything")
 
-    def __init__(self, channels: frozenset[str], names: frozenset[str]) -> None:
-        self._channels, self._names = channels, names
-        self._channel_labels = {store.short(channel) for channel in channels}
-        self._name_labels = {store.short(name) for name in names}
-        self.everything = not channels and not names
+    def __init__(self, only: Filter) -> None:
+        self._filter = only
+        self._text = only.text.strip().casefold()
+        self._channel_labels = {store.short(channel) for channel in only.channels}
+        self._name_labels = {store.short(name) for name in only.events}
+        self.everything = not (only.channels or only.events or self._text)
+
+    def start(self, place: tuple[int, ...]) -> tuple[int, ...]:
+        """Where a page begins: at its cursor, or where the span ends."""
+        if self._filter.until is None or (place and place[0] < self._filter.until):
+            return place
+        return self._filter.until, -1
+
+    def ends_before(self, occurred: int) -> bool:
+        """Whether the span begins later than that moment, so that nothing older is wanted."""
+        return self._filter.since is not None and occurred < self._filter.since
 
     def label_fits(self, label: int) -> bool:
         """Whether an event with that label may be wanted."""
-        return (not self._channels or label >> store.SHORT_BITS in self._channel_labels) and (
-            not self._names or label & store.SHORT_MASK in self._name_labels
+        return (not self._filter.channels or label >> store.SHORT_BITS in self._channel_labels) and (
+            not self._filter.events or label & store.SHORT_MASK in self._name_labels
         )
 
     def fits(self, event: Event) -> bool:
         """Whether that event is wanted."""
-        return (not self._channels or event.channel in self._channels) and (
-            not self._names or event.name in self._names
+        only = self._filter
+        return (
+            (not only.channels or event.channel in only.channels)
+            and (not only.events or event.name in only.events)
+            and (only.since is None or event.occurred >= only.since)
+            and (only.until is None or event.occurred < only.until)
+            and (not self._text or self._says(event))
         )
+
+    def _says(self, event: Event) -> bool:
+        told = (event.name, event.channel, event.source, event.properties, event.traits)
+        return self._text in strand.canonical(told).casefold()
 
 
 def _write_cursor(place: tuple[int, ...]) -> str:

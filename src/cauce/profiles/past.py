@@ -80,6 +80,20 @@ class Past:
         When they were several, the one that has the identifier `person_id`, else the oldest identifier known then.
         NotFound when none of them was known, TooLarge when too many identifiers or events hang together.
         """
+        person, group, members, stored = self._gathered(person_id)
+        return person, members, self._folded(stored, group, traits)
+
+    def events(self, person_id: int) -> Iterator[tuple[int, Event]]:
+        """(identifier through which it is theirs, event) of everything that was known of that person; like `known`."""
+        _, group, _, stored = self._gathered(person_id)
+        for each in stored:
+            event = each.event
+            subject = self._resolver.resolve(event.identifiers, event.source).subject
+            if subject in group:
+                yield subject, event
+
+    def _gathered(self, person_id: int) -> tuple[int, frozenset[int], tuple[Member, ...], list[Any]]:
+        """Person, ids of the identifiers, identifiers, and the events of everybody around."""
         around, shared = self._walk(person_id)
         stored = self._stored(around)
         ledger = gather([stored], self._resolver)
@@ -99,7 +113,7 @@ class Past:
             for id in group
             for each in (ledger.known[id],)
         )
-        return person, members, self._folded(stored, frozenset(group), traits)
+        return person, frozenset(group), members, stored
 
     def _judgement(self, grounds: Grounds) -> tuple[Rules, list[Ruling]]:
         """The rules and the decisions about pairs that were in force."""
