@@ -17,6 +17,7 @@ import click
 import msgspec
 import uvicorn
 
+from cauce import console
 from cauce.app import Platform
 from cauce.cli.main import errors, json_option, settings_of
 from cauce.errors import Conflict, SettingInvalid
@@ -91,7 +92,7 @@ def server_for(platform: Platform) -> uvicorn.Server:
     """The HTTP server over the platform's doors."""
     return uvicorn.Server(
         uvicorn.Config(
-            create_app(platform),
+            create_app(platform, pages=console.routes),
             http="httptools",
             access_log=False,
             server_header=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from starlette.applications import Starlette
@@ -11,17 +12,22 @@ from starlette.routing import BaseRoute
 
 from cauce.errors import CauceError, NotFound
 from cauce.events.intake import GroupCommit
-from cauce.http import health, metrics, pages, people
+from cauce.http import health, metrics, people
 from cauce.http.asgi import ASGI, Receive, Scope, Send
 from cauce.http.health import Health
 from cauce.http.intake import Intake
 from cauce.http.metrics import Metrics
-from cauce.http.people import Readers
 from cauce.http.problems import response_of
+from cauce.http.readers import Readers
+
+Pages = Callable[[Any, Readers], list[BaseRoute]]
+"""Routes of the pages over a platform, of which the last may answer whatever no other route knows."""
 
 
-def create_app(platform: Any) -> ASGI:
+def create_app(platform: Any, pages: Pages | None = None) -> ASGI:
     """The application over an open platform: `.log`, `.sources`, `.settings`, `.health()`, `.quality.counts()`.
+
+    `pages` makes the routes of the console, which is another door: who starts the server brings both together.
 
     It closes what it opens itself (the group commit) when the server shuts down, not the platform.
     """
@@ -34,7 +40,7 @@ def create_app(platform: Any) -> ASGI:
         *health.routes(seen),
         *metrics.routes(measured, seen),
         *people.routes(platform, readers),
-        *pages.routes(platform, readers),
+        *(pages(platform, readers) if pages else ()),
     ]
     intake = Intake(platform.sources, commit, platform.settings, seen, measured)
     rest = Starlette(routes=routes, exception_handlers={CauceError: _problem, 404: _unknown})

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 import msgspec
@@ -14,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from cauce.errors import DefinitionInvalid, Unauthorised, Unreadable
+from cauce.http.readers import Readers
 from cauce.identity.api import text_of
 from cauce.model import from_iso, to_iso
 
@@ -21,20 +20,7 @@ if TYPE_CHECKING:
     from cauce.app import Platform
     from cauce.profiles.api import Profile, TimelineEvent, TimelinePage
 
-T = TypeVar("T")
 HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
-READERS = 4
-"""Threads that read the state, each with a connection of its own."""
-
-
-class Readers:
-    """Runs questions on a few threads, so that a slow one does not hold up the intake."""
-
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
-
-    async def ask(self, question: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, question)
 
 
 Answer = Callable[["Platform", Request, int], dict[str, Any]]

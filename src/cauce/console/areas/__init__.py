@@ -1,0 +1,1 @@
+"""One module per area of the console, found by the registry: it defines `NAME` and `AREA`."""

@@ -1,0 +1,45 @@
+"""A value that many pages want and that is dear to compute: kept for a while, computed by one thread at a time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+COST_FACTOR = 10
+"""A value is kept at least so many times as long as it took: at most a tenth of one core goes into it."""
+
+
+class Cached(Generic[T]):
+    """The value of `compute`, at most `seconds` old, or older where computing takes long.
+
+    While one thread computes it anew, the others get the value before. Any number of threads.
+    """
+
+    def __init__(self, compute: Callable[[], T], seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._compute = compute
+        self._seconds = seconds
+        self._clock = clock
+        self._computing = threading.Lock()
+        self._kept: tuple[T, float] | None = None
+
+    def get(self) -> T:
+        """The value; the first caller waits for it, and so does whoever finds it too old."""
+        kept = self._kept
+        if kept is not None and self._clock() < kept[1]:
+            return kept[0]
+        if not self._computing.acquire(blocking=kept is None):
+            assert kept is not None  # only then is the lock not waited for
+            return kept[0]
+        try:
+            if self._kept is kept:
+                started = self._clock()
+                value = self._compute()
+                ended = self._clock()
+                self._kept = value, ended + max(self._seconds, COST_FACTOR * (ended - started))
+            assert self._kept is not None  # set above, or by the thread that was waited for
+            return self._kept[0]
+        finally:
+            self._computing.release()

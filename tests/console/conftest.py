@@ -1,0 +1,41 @@
+"""The small world is made once per process; who changes it gets a copy."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.console.seat import Seat, make, seated
+
+
+@pytest.fixture(scope="session")
+def world_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with the small world, not to be changed."""
+    folder = tmp_path_factory.mktemp("console") / "data"
+    make(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def seat(world_folder: Path) -> Iterator[Seat]:
+    """The console over the small world, for tests that only look."""
+    with seated(world_folder) as found:
+        yield found
+
+
+@pytest.fixture
+def own_seat(world_folder: Path, tmp_path: Path) -> Iterator[Seat]:
+    """The console over a copy of the small world, for a test that changes it."""
+    shutil.copytree(world_folder, tmp_path / "data")
+    with seated(tmp_path / "data") as found:
+        yield found
+
+
+@pytest.fixture
+def empty_seat(tmp_path: Path) -> Iterator[Seat]:
+    """The console over a fresh installation, in which nothing has happened yet."""
+    with seated(tmp_path / "data") as found:
+        yield found

@@ -1,0 +1,97 @@
+"""A seat at the console for tests: a small synthetic world, and clients that are signed in by role."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from cauce import console
+from cauce.app import Platform
+from cauce.http.app import create_app
+from cauce.settings import Settings
+from cauce.testing.world import World
+
+PEOPLE = 60
+DAYS = 10
+WHEN = "2026-10-01"
+
+
+def make(folder: Path) -> None:
+    """Fills a data folder with a small world: all channels, quarantined, doubled and shared things among them."""
+    world = World(people=PEOPLE, days=DAYS, start=WHEN)
+    with Platform.open(Settings({"data": str(folder)})) as platform:
+        for source in world.sources():
+            platform.sources.add(source)
+        for batch in world.batches(events_per_batch=50):
+            platform.append(batch.source, "tracking", [batch.encode()])
+        platform.drain()
+
+
+class Client:
+    """A browser without script: sends what forms send, with the token of the session, and keeps cookies."""
+
+    def __init__(self, app: Any, **options: Any) -> None:
+        self._client = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), **options)
+        self.cookies = self._client.cookies
+        self.headers = self._client.headers
+
+    def request(self, method: str, address: str, **options: Any) -> httpx.Response:
+        return asyncio.run(self._client.request(method, address, **options))
+
+    def get(self, address: str, **options: Any) -> httpx.Response:
+        return self.request("GET", address, **{"follow_redirects": True, **options})
+
+    def post(self, address: str, **options: Any) -> httpx.Response:
+        return self.request("POST", address, **options)
+
+    def page(self, address: str, status: int = 200, **options: Any) -> str:
+        """The text of a page; fails when its status is another."""
+        answer = self.get(address, **options)
+        assert answer.status_code == status, (address, answer.status_code, answer.text[-2_000:])
+        return answer.text
+
+    def send(self, address: str, *, page: str = "/", **fields: str) -> httpx.Response:
+        """Sends a form with the token that stands in `page`; does not follow where it leads."""
+        token = re.search(r'name="csrf" value="([^"]*)"', self.page(page))
+        assert token, f"{page} has no form with a token"
+        return self.post(address, data={"csrf": unescape(token[1]), **fields})
+
+
+class Seat:
+    """An open installation with its console; `client(role)` signs somebody in."""
+
+    def __init__(self, platform: Platform) -> None:
+        self.platform = platform
+
+    @cached_property
+    def app(self) -> Any:
+        return create_app(self.platform, pages=console.routes)
+
+    def client(self, role: str = "owner", *, language: str = "en", zone: str = "Europe/Madrid") -> Client:
+        """A client that is signed in with a role; with the role "" nobody is signed in."""
+        client = Client(
+            self.app, base_url="http://console.test", headers={"accept-language": language, "accept": "text/html"}
+        )
+        client.cookies.set("cauce_zone", zone)
+        if role:
+            sign_in(self.platform, client, role)
+        return client
+
+
+def sign_in(platform: Platform, client: Client, role: str) -> None:
+    client.cookies.set("cauce_key", platform.sources.add_access(f"tests-{role}-{id(client)}", "reader"))
+
+
+@contextmanager
+def seated(folder: Path) -> Iterator[Seat]:
+    """The console over a data folder."""
+    with Platform.open(Settings({"data": str(folder)})) as platform:
+        yield Seat(platform)
