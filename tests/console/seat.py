@@ -82,12 +82,15 @@ class Seat:
         )
         client.cookies.set("cauce_zone", zone)
         if role:
-            sign_in(self.platform, client, role)
+            client.cookies.set("cauce_session", sign_in(self.platform, role))
         return client
 
 
-def sign_in(platform: Platform, client: Client, role: str) -> None:
-    client.cookies.set("cauce_key", platform.sources.add_access(f"tests-{role}-{id(client)}", "reader"))
+def sign_in(platform: Platform, role: str) -> str:
+    """The session cookie of an account with that role, which is made when there is none."""
+    accounts = platform.access.accounts
+    account = accounts.find(f"the-{role}") or accounts.add(f"the-{role}", role, by="tests")
+    return platform.access.sessions.start(account).cookie
 
 
 @contextmanager

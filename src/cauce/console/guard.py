@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 import msgspec
 from starlette.requests import Request
 
-from cauce.access.actor import Actor, at_the_command_line
+from cauce.access.api import Actor
 
 if TYPE_CHECKING:
     from cauce.app import Platform
 
-COOKIE = "cauce_key"
+COOKIE = "cauce_session"
 
 
 class Visitor(msgspec.Struct, frozen=True):
@@ -26,10 +25,8 @@ class Visitor(msgspec.Struct, frozen=True):
 
 
 def visitor_of(platform: Platform, request: Request) -> Visitor:
-    """The session of a request's cookie, None when there is none or it ended."""
-    key = request.cookies.get(COOKIE, "")
-    access = platform.sources.authenticate_access(key) if key else None
-    if access is None:
+    cookie = request.cookies.get(COOKIE, "")
+    found = platform.access.sessions.find(cookie) if cookie else None
+    if found is None:
         return Visitor()
-    token = blake2b(key.encode(), key=platform.secret[:32], digest_size=16).hexdigest()
-    return Visitor(at_the_command_line(access.name), token)
+    return Visitor(found[1].actor, platform.access.csrf_of(cookie))

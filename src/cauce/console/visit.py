@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import msgspec
 from starlette.datastructures import QueryParams
 
-from cauce.access.actor import Actor, require
+from cauce.access.api import Actor, require
 from cauce.console.cached import Cached
 from cauce.console.guard import Visitor
 from cauce.console.words import Words
