@@ -44,6 +44,8 @@ class Capabilities(msgspec.Struct, frozen=True):
     durable: bool
     concurrent_writers: bool
     shared_between_processes: bool
+    remote: bool = False
+    """Each question costs a trip to a server: better ask few and large ones."""
 
 
 class Reader(Protocol):
