@@ -10,6 +10,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ import msgspec
 import pyarrow as pa
 
 from cauce.engines.api import Reader, Table
-from cauce.errors import DefinitionInvalid, StorageBroken, TooLarge, Unsupported
+from cauce.errors import Conflict, DefinitionInvalid, StorageBroken, TooLarge, Unsupported
 from cauce.events import store
 from cauce.events.history import SCHEMA, Folder, columns_of
+from cauce.events.masking import Shield
 from cauce.registry import nearest
 
 View = Callable[[Reader], pa.Table]
@@ -43,6 +45,23 @@ _EVENT_COLUMNS = """
     e.identifier_ids, e.identifiers, e.traits::json as traits, e.properties::json as properties,
     e.context::json as context
 """
+
+
+ROW_FUNCTIONS = frozenset({"range", "generate_series", "unnest", "json_each", "json_tree", "histogram", "repeat"})
+"""Functions of the engine that give rows and tell nothing; a strict statement may call no other such function."""
+
+_ABOUT_THE_ENGINE = frozenset(
+    {
+        "current_catalog", "current_connection_id", "current_database", "current_query", "current_query_id",
+        "current_role", "current_schema", "current_schemas", "current_setting", "current_transaction_id",
+        "current_user", "currval", "getenv", "getvariable", "get_block_size", "in_search_path", "inet_client_addr",
+        "inet_client_port", "inet_server_addr", "inet_server_port", "json_deserialize_sql", "json_serialize_plan",
+        "json_serialize_sql", "nextval", "parse_duckdb_log_message", "session_user", "setseed", "setval", "sleep_ms",
+        "stats", "txid_current", "user", "version", "write_log",
+    }
+)  # fmt: skip
+_CATALOGUES = ("duckdb_", "pragma_", "sqlite_", "information_schema", "pg_catalog")
+_HARMLESS = frozenset({"pg_typeof", "pg_size_pretty"})
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -70,6 +89,38 @@ class Result(msgspec.Struct, frozen=True):
         return list(zip(*columns, strict=True))
 
 
+class Asking:
+    """A statement that runs, and may be stopped from another thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        self.is_stopped = False
+
+    def stop(self) -> None:
+        """Ends the statement as soon as the engine looks up; one that has not begun never begins."""
+        with self._lock:
+            self.is_stopped = True
+            if self._connection is not None:
+                self._connection.interrupt()
+
+    @contextmanager
+    def running(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+        """Inside, the statement can be interrupted; Conflict when it was stopped before."""
+        with self._lock:
+            if self.is_stopped:
+                raise Conflict(STOPPED)
+            self._connection = connection
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._connection = None
+
+
+STOPPED = "the statement was stopped"
+
+
 def table_view(table: Table, columns: Mapping[str, str] | None = None) -> View:
     """A view that is a table of the state as it stands; `columns` picks and renames them (column → name)."""
     kept = columns or {name: name for name in table.names}
@@ -94,7 +145,11 @@ def table_view(table: Table, columns: Mapping[str, str] | None = None) -> View:
 
 
 class Sql:
-    """Questions in SQL. `open_reader` gives the calling thread's reader of the state."""
+    """Questions in SQL. `open_reader` gives the calling thread's reader of the state.
+
+    `strict` refuses whatever is not a question about the views: functions that tell of the engine or read elsewhere.
+    With a `shield` the statement runs over masked copies of the events; then `views` must be masked too.
+    """
 
     def __init__(
         self,
@@ -102,28 +157,36 @@ class Sql:
         open_reader: Callable[[], Reader],
         views: Mapping[str, View] | None = None,
         limits: Limits | None = None,
+        *,
+        strict: bool = False,
+        shield: Shield | None = None,
     ) -> None:
         self._folder = Folder(folder)
         self._open_reader = open_reader
         self._views = dict(views or {})
         self._limits = limits or Limits()
+        self._strict = strict or shield is not None
+        self._shield = shield
 
     @property
     def view_names(self) -> list[str]:
         return sorted({*OWN_VIEWS, *self._views})
 
-    def query(self, statement: str, *, rows_max: int = 10_000) -> Result:
-        """The first `rows_max` rows of one reading statement.
+    def query(self, statement: str, *, rows_max: int = 10_000, asking: Asking | None = None) -> Result:
+        """The first `rows_max` rows of one reading statement; `asking` can stop it.
 
         DefinitionInvalid when it is no SQL or names what is not there, Unsupported when it would change something,
-        TooLarge when it exceeds the limits of time or memory.
+        TooLarge when it exceeds the limits of time or memory, Conflict when it was stopped.
         """
+        asking = asking or Asking()
         for attempt in range(TRIES):
             try:
-                with self.connection(statement) as connection, self._in_time(connection):
+                with self.connection(statement) as connection, asking.running(connection), self._in_time(connection):
                     _lock(connection)
                     return _fetched(connection.sql(statement), rows_max)
             except duckdb.InterruptException:
+                if asking.is_stopped:
+                    raise Conflict(STOPPED) from None
                 raise TooLarge(
                     f"the statement ran longer than {self._limits.seconds:g} seconds", hint="Ask for less at a time"
                 ) from None
@@ -179,6 +242,8 @@ class Sql:
                 f"expected a statement that reads, got {kind}",
                 hint="Use select, from, describe, summarize or explain; `cauce export` writes files",
             )
+        if self._strict:
+            _refuse_elsewhere(statement)
         words = {word.lower() for word in re.findall(r"\w+", statement)}
         try:
             found = {name.lower() for name in connection.get_table_names(statement)}
@@ -187,15 +252,19 @@ class Sql:
         if "show" in words:
             found |= set(self.view_names)
         strangers = sorted(name for name in found if name not in self.view_names and "." not in name)
-        if strangers and not found & set(self.view_names):
+        if strangers and (self._strict or not found & set(self.view_names)):
             raise DefinitionInvalid(f"there is no view {strangers[0]!r}", hint=nearest(strangers[0], self.view_names))
         return found & set(self.view_names)
 
     def _add_events(self, connection: duckdb.DuckDBPyConnection, reader: Reader) -> None:
-        files = [str(self._folder.locate(file)) for file in store.history_files(reader)]
+        paths = [self._folder.locate(file) for file in store.history_files(reader)]
         after = store.written_until(reader)
         chunks = store.rows(reader, after, 2**63 - 1, TAIL_ROWS_PER_BATCH)
-        connection.register("unwritten_event", pa.Table.from_batches(map(columns_of, chunks), SCHEMA))
+        unwritten = pa.Table.from_batches(map(columns_of, chunks), SCHEMA)
+        if self._shield is not None:
+            paths, unwritten = self._shield.copies(paths), self._shield.masked(unwritten)
+        connection.register("unwritten_event", unwritten)
+        files = [str(path) for path in paths]
         parts = ["select * from unwritten_event"]
         if files:
             places = ", ".join(_quoted(file) for file in files)
@@ -236,6 +305,52 @@ def _needs_person(statement: str) -> bool:
     plain = re.match(r"\s*(select|with|explain)\b", text) is not None
     everything = "*" in bare or "columns" in bare or re.search(r"\b(table|describe|summarize|show|pivot)\b", bare)
     return not plain or bool(everything) or re.search(r"\bperson\b", bare) is not None
+
+
+def _refuse_elsewhere(statement: str) -> None:
+    """Unsupported when a statement asks the engine about itself, or takes rows from anything but views.
+
+    Looks at names alone, wherever they stand: what it lets pass is still shut in by `_lock`.
+    """
+    tokens = duckdb.tokenize(statement)
+    ends = [*(start for start, _ in tokens[1:]), len(statement)]
+    names = [statement[start:end].strip() for (start, _), end in zip(tokens, ends, strict=True)]
+    kinds = [kind.name for _, kind in tokens]
+    for place, (name, kind) in enumerate(zip(names, kinds, strict=True)):
+        if kind not in ("identifier", "keyword"):
+            continue
+        bare = name.strip('"').lower()
+        is_called = place + 1 < len(names) and names[place + 1].startswith("(")
+        is_told = is_called and (bare in _ABOUT_THE_ENGINE or bare in _row_functions() or bare.startswith("pg_"))
+        if bare not in _HARMLESS and (is_told or bare.startswith(_CATALOGUES)):
+            raise Unsupported(
+                f"expected a question about the views, got {bare!r}", hint="Only the views and plain functions are open"
+            )
+
+
+@cache
+def _row_functions() -> frozenset[str]:
+    """Functions that a strict statement may not take rows from: all that the engine has, but for a few."""
+    with duckdb.connect() as connection:
+        rows = connection.execute(
+            "select distinct lower(function_name) from duckdb_functions() "
+            "where function_type in ('table', 'pragma', 'table_macro')"
+        ).fetchall()
+    return frozenset(name for (name,) in rows) - ROW_FUNCTIONS
+
+
+def place_of(message: str, statement: str) -> tuple[int, int] | None:
+    """(line, column), both from 1, that an engine's message points at with `LINE n:` and a caret; None without them."""
+    found = re.search(r"^LINE (\d+): (.*)\n( *)\^", message, re.M)
+    if found is None:
+        return None
+    line, shown = int(found[1]), found[2]
+    column = len(found[3]) - len(f"LINE {line}: ") + 1
+    lines = statement.splitlines()
+    if shown.startswith("...") and 0 < line <= len(lines):
+        start = lines[line - 1].find(shown.removeprefix("...").removesuffix("..."))
+        column += start - 3 if start >= 0 else 0
+    return line, max(1, column)
 
 
 def _lock(connection: duckdb.DuckDBPyConnection) -> None:

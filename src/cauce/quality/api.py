@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from cauce.model import DAY, HOUR, Fate, to_iso
 from cauce.quality import store
 from cauce.quality.codes import REASONS
 from cauce.quality.contract import Book, Contract, parse, parse_unknown
+from cauce.quality.mending import Mend
 from cauce.quality.rules import mentions, merged, place, raw_text
 from cauce.quality.stage import book_of, erase_entries, id_of_item, recount
 from cauce.quality.starter import read, starter_compiled
@@ -28,6 +30,8 @@ __all__ = [
     "Entry",
     "Group",
     "Quality",
+    "Trend",
+    "Which",
     "contract_request",
     "erase_entries",
     "id_of_item",
@@ -70,6 +74,39 @@ class Group(msgspec.Struct, frozen=True):
     name: str
     count: int
     example: int
+
+
+class Trend(msgspec.Struct, frozen=True):
+    """A group, with its open entries by day of receipt (days since 1970, UTC) and the moment of the latest one."""
+
+    group: Group
+    days: dict[int, int]
+    last: int
+
+
+class Which(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Which entries are meant; what is empty lets all pass.
+
+    `reason` is a code and `path` its place as a group names it (`*` for every position in a list). Days are those of
+    receipt, as days since 1970 (UTC), both included.
+    """
+
+    source: str = ""
+    reason: str = ""
+    path: str = ""
+    name: str = ""
+    state: str = "open"
+    day_first: int = 0
+    day_last: int = 0
+
+    def fits(self, entry: Entry) -> bool:
+        """Whether an entry has the reason at that very place."""
+        if not self.reason and not self.path:
+            return True
+        return any(
+            reason.code == (self.reason or reason.code) and (not self.path or place(reason.path) == self.path)
+            for reason in entry.reasons
+        )
 
 
 class Breach(msgspec.Struct, frozen=True):
@@ -199,6 +236,81 @@ class Quality:
         ordered = sorted(found.items(), key=lambda item: (-item[1][0], item[0]))
         return [Group(*key, count, example) for key, (count, example) in ordered]
 
+    def trends(self, source: str = "") -> list[Trend]:
+        """Open entries by reason, place, source and event name, with their days; the largest group first."""
+        where, parameters = (" and source = ?", [source]) if source else ("", [])
+        rows = self._reader.select(
+            f"select source, name, reasons, received / {DAY}, count(*), min(position), max(received) from quarantine "
+            f"where state = 'open'{where} group by source, name, reasons, received / {DAY}",
+            parameters,
+        )
+        found: dict[tuple[str, str, str, str, str], list[Any]] = {}
+        for source_name, name, reasons, day, count, first, last in rows:
+            keys = {
+                (reason.code, place(reason.path), reason.expected, source_name, name)
+                for reason in store.reasons_of(reasons)
+            }
+            for key in keys:
+                group = found.setdefault(key, [0, first, last, Counter()])
+                group[0] += count
+                group[1] = min(group[1], first)
+                group[2] = max(group[2], last)
+                group[3][int(day)] += count
+        ordered = sorted(found.items(), key=lambda item: (-item[1][0], item[0]))
+        return [Trend(Group(*key, count, first), dict(days), last) for key, (count, first, last, days) in ordered]
+
+    def page(self, which: Which, *, before: int = 0, after: int | None = None, limit: int = 50) -> list[Entry]:
+        """Entries newest first with position < `before` (0: from the newest); with `after`, oldest first behind that.
+
+        Goes on until `limit` entries are found, or there are no more.
+        """
+        if not 1 <= limit <= REPLAY_MAX:
+            raise DefinitionInvalid(f"expected limit to be 1–{REPLAY_MAX} entries, got {limit}")
+        conditions, parameters = _conditions(which)
+        rising, edge = after is not None, after or before
+        found: list[Entry] = []
+        while len(found) < limit:
+            bound = [] if edge <= 0 else [f"position {'>' if rising else '<'} ?"]
+            entries = store.entries_ordered(
+                self._reader,
+                " and ".join([*conditions, *bound]) or "1 = 1",
+                [*parameters, edge] if bound else parameters,
+                limit,
+                newest_first=not rising,
+            )
+            found += [entry for entry in entries if which.fits(entry)]
+            if len(entries) < limit:
+                break
+            edge = entries[-1].position
+        return found[:limit]
+
+    def count(self, which: Which) -> int:
+        """How many entries are meant; a bound from above where `path` names places in lists of lists."""
+        conditions, parameters = _conditions(which)
+        where = " and ".join(conditions) or "1 = 1"
+        return int(self._reader.select(f"select count(*) from quarantine where {where}", parameters)[0][0])
+
+    def states(self) -> dict[str, int]:
+        """How many entries there are in each state."""
+        rows = self._reader.select("select state, count(*) from quarantine group by state")
+        return {**dict.fromkeys(STATES, 0), **{state: int(count) for state, count in rows}}
+
+    def facets(self) -> dict[str, list[str]]:
+        """Sources and event names that entries have."""
+        return {
+            column: [
+                value
+                for (value,) in self._reader.select(f"select distinct {column} from quarantine order by {column}")
+                if value
+            ]
+            for column in ("source", "name")
+        }
+
+    def book(self) -> Book:
+        """The contracts in force, ready to judge events."""
+        rows = self._reader.select("select * from quality_contract")
+        return book_of(Book(starter_compiled()), rows)
+
     def breaches(self) -> list[Breach]:
         """Reasons of events that were stored although they break their contract, the most frequent first."""
         rows = self._reader.select(
@@ -237,7 +349,13 @@ class Quality:
         chosen = self._chosen(positions)
         if raw is not None and len(chosen) != 1:
             raise Conflict(f"a new item was given for {len(chosen)} entries", hint="Give a patch, or one position")
-        connectors = self._connector_of(entry.position for entry in chosen) if self._connector_of else {}
+        if raw is not None:
+            return self.request_of([(chosen[0], raw)])
+        return self.request_of([(entry, _patched(entry, patch)) for entry in chosen])
+
+    def request_of(self, mended: Sequence[tuple[Entry, Any]]) -> dict[str, Any]:
+        """The body of a `quarantine.replayed` decision from entries and their new items, in that order."""
+        connectors = self._connector_of(entry.position for entry, _ in mended) if self._connector_of else {}
         return {
             "items": [
                 {
@@ -246,10 +364,10 @@ class Quality:
                     "channel": entry.channel,
                     "connector": connectors.get(entry.position, ""),
                     "received": entry.received,
-                    "form": "json" if raw is not None else entry.form,
-                    "raw": raw if raw is not None else _patched(entry, patch),
+                    "form": entry.form if isinstance(raw, str) and entry.form != "json" else "json",
+                    "raw": raw,
                 }
-                for entry in chosen
+                for entry, raw in mended
             ]
         }
 
@@ -289,6 +407,47 @@ def contract_request(document: Any) -> dict[str, Any]:
             parse_unknown(setting)
         body["unknown"] = given
     return body
+
+
+def mended(entry: Entry, mend: Mend) -> Any:
+    """The item of an entry after changes; Conflict when there are some and the item is no JSON."""
+    if not mend:
+        return entry.document()
+    if entry.form != "json":
+        raise Conflict(f"entry {entry.position} is no JSON, so it cannot be patched", hint="Edit it by itself")
+    return mend.applied(entry.document())
+
+
+def _conditions(which: Which) -> tuple[list[str], list[Any]]:
+    """SQL conditions of a choice, and their parameters."""
+    if which.state and which.state not in STATES:
+        raise NotFound(f"no entry is ever {which.state!r}", hint=f"Known: {', '.join(STATES)}")
+    if which.reason and not re.fullmatch("[a-z_]+", which.reason):
+        raise DefinitionInvalid(f"expected the code of a reason, got {which.reason!r}")
+    conditions: list[str] = []
+    parameters: list[Any] = []
+    for column in ("state", "source", "name"):
+        if value := getattr(which, column):
+            conditions.append(f"{column} = ?")
+            parameters.append(value)
+    for day, sign, shift in ((which.day_first, ">=", 0), (which.day_last, "<", 1)):
+        if day:
+            conditions.append(f"received {sign} ?")
+            parameters.append((day + shift) * DAY)
+    if which.reason or which.path:
+        told = f'"code":"{which.reason}"' if which.reason else ""
+        place_told = _like(f'"path":{msgspec.json.encode(which.path).decode()}') if which.path else ""
+        pattern = _like(told) + ("," if told and place_told else "") + place_told
+        conditions.append("reasons like ? escape '!'")
+        parameters.append(f"%{pattern}%")
+    return conditions, parameters
+
+
+def _like(text: str) -> str:
+    """A pattern of LIKE for a text in which `*` stands for anything; its escape character is `!`."""
+    escaped = re.sub("[!%_]", lambda found: f"!{found[0]}", text)
+    # A place is cut at 200 characters, so a long one may go on.
+    return escaped.replace("*", "%") if len(text) < 200 else escaped[:150].replace("*", "%")
 
 
 def _patched(entry: Entry, patch: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -147,6 +147,15 @@ def all_entries(reader: Reader) -> Iterator[Entry]:
 def entries_where(reader: Reader, conditions: str, parameters: list[Any], limit: int) -> list[Entry]:
     """Entries that meet `conditions` (SQL over the columns of the table), by position."""
     sql = f"select {_ENTRY_COLUMNS} from quarantine where {conditions} order by position limit ?"
+    return [entry_of(row) for row in reader.select(sql, [*parameters, limit])]
+
+
+def entries_ordered(
+    reader: Reader, conditions: str, parameters: Sequence[Any], limit: int, *, newest_first: bool
+) -> list[Entry]:
+    """As `entries_where`, in either order."""
+    order = "position desc" if newest_first else "position"
+    sql = f"select {_ENTRY_COLUMNS} from quarantine where {conditions} order by {order} limit ?"
     return [entry_of(row) for row in reader.select(sql, [*parameters, limit])]
 
 

@@ -1,0 +1,155 @@
+"""SQL for somebody: with personal values for those who may see them, over masked copies for everybody else."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cauce.app.sql_views import person_texts, sql_views
+from cauce.engines.api import Reader
+from cauce.events.masking import Shield, Showing, Shows
+from cauce.events.sql import Limits, Sql, View
+from cauce.profiles.definitions import Definition
+from cauce.profiles.masking import PUBLIC_TRAITS, masked_trait
+from cauce.quality.personal import CONTEXT, impersonal
+
+if TYPE_CHECKING:
+    from cauce.app.platform import Platform
+
+NUMBERS = frozenset({"count", "sum", "average", "min", "max", "unique_count", "days_since"})
+"""Computed traits that are numbers: they lead to nobody."""
+
+
+class Questions:
+    """SQL engines by what who asks may see; one per platform, for any number of threads. Close it."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._lock = threading.Lock()
+        self._shield: Shield | None = None
+
+    def engine(self, *, personal: bool, limits: Limits | None = None) -> Sql:
+        """The engine for a door: only questions about the views pass; without `personal` all values are masked."""
+        platform = self._platform
+        views = sql_views(lambda: platform.profiles)
+        if personal:
+            return Sql(platform.history_path, lambda: platform.reader, views, limits, strict=True)
+        shield = self.shield()
+        masked = masked_views(views, shield, platform.profiles.definitions)
+        return Sql(platform.history_path, lambda: platform.reader, masked, limits, strict=True, shield=shield)
+
+    def shield(self) -> Shield:
+        """What makes the masked copies by the contracts in force; another one once they show something else."""
+        showing = showing_of(self._platform)
+        with self._lock:
+            if self._shield is None or self._shield.showing != showing:
+                if self._shield is not None:
+                    self._shield.forget()
+                self._shield = Shield(self._platform.settings.folder, self._platform.secret, showing)
+            return self._shield
+
+    def close(self) -> None:
+        """Deletes the masked copies."""
+        with self._lock:
+            if self._shield is not None:
+                self._shield.forget()
+            self._shield = None
+
+
+def showing_of(platform: Platform) -> Showing:
+    """What of events is shown to those who may not see personal data, by the contracts in force."""
+    found = impersonal((each.contract, each.version == 0) for each in platform.quality.contracts())
+    of = tuple(Shows(each.type, each.event, each.source, each.properties, each.traits) for each in found)
+    return Showing(of, dict.fromkeys(sorted(PUBLIC_TRAITS), "VARCHAR"), CONTEXT)
+
+
+def masked_views(
+    views: Mapping[str, View], shield: Shield, definitions: Callable[[], Sequence[Definition]]
+) -> dict[str, View]:
+    """The views without personal values: identifiers become hashes that can still be joined and counted."""
+    return {
+        **views,
+        "identifiers": partial(_identifiers, views["identifiers"]),
+        "links": partial(_links, views["links"]),
+        "traits": lambda reader: _traits(views["traits"](reader), shield, definitions()),
+    }
+
+
+def shows(showing: Showing, definition: Definition) -> bool:
+    """Whether the values of a computed trait lead to nobody: numbers, and what contracts show of all its events."""
+    if definition.compute in NUMBERS:
+        return True
+    head, _, rest = definition.property.partition(".")
+    if head == "event":
+        return True
+    if head == "context" and rest:
+        return _is_in(showing.context, rest.split("."))
+    path = rest if head == "properties" and rest else definition.property
+    if head == "traits" or not definition.events:
+        return False
+    for event in definition.events:
+        found = [each for each in showing.of if each.event == event and each.type == "track"]
+        if not found or not all(_is_in(each.properties, path.split(".")) for each in found):
+            return False
+    return True
+
+
+def _is_in(tree: Any, steps: Sequence[str]) -> bool:
+    for step in steps:
+        key = step.removesuffix("[]")
+        if not isinstance(tree, Mapping) or key not in tree:
+            return False
+        tree = tree[key]
+        if step.endswith("[]"):
+            if not isinstance(tree, Sequence) or isinstance(tree, str):
+                return False
+            tree = tree[0]
+    return isinstance(tree, str)
+
+
+def _hash_texts(ids: Any) -> pa.Array:
+    """`h_…` by the id of an identifier, which is a keyed hash already."""
+    return pc.binary_replace_slice(person_texts(np.asarray(ids, dtype=np.int64)), 0, 1, "h")
+
+
+def _identifiers(view: View, reader: Reader) -> pa.Table:
+    table = view(reader)
+    place = table.column_names.index("value")
+    return table.set_column(place, "value", _hash_texts(table.column("id").to_numpy()))
+
+
+def _links(view: View, reader: Reader) -> pa.Table:
+    table = view(reader)
+    for end in ("a", "b"):
+        name = f"{end}_identifier"
+        kinds = pc.list_element(pc.split_pattern(table.column(name), ":", max_splits=1), 0)
+        hashes = _hash_texts(table.column(end).to_numpy())
+        table = table.set_column(
+            table.column_names.index(name), name, pc.binary_join_element_wise(kinds, pa.chunked_array([hashes]), ":")
+        )
+    return table
+
+
+def _traits(table: pa.Table, shield: Shield, definitions: Sequence[Definition]) -> pa.Table:
+    """Golden traits as pages mask them; computed ones as they are, unless they hand values on that may be personal."""
+    open_traits = {each.name for each in definitions if shows(shield.showing, each)}
+    values = list(_masked_values(table, open_traits, shield))
+    return table.set_column(table.column_names.index("value"), "value", pa.array(values, pa.string()))
+
+
+def _masked_values(table: pa.Table, open_traits: set[str], shield: Shield) -> Iterator[str | None]:
+    columns = (table.column(name).to_pylist() for name in ("name", "sort", "value"))
+    for name, sort, value in zip(*columns, strict=True):
+        if value is None or (sort == "computed" and name in open_traits):
+            yield value
+        elif sort == "computed":
+            yield msgspec.json.encode(shield.hashed(value)).decode()
+        else:
+            yield msgspec.json.encode(masked_trait(name, msgspec.json.decode(value))).decode()
