@@ -27,7 +27,7 @@ def run(*, rate: int = 3_000, seconds: float = 60.0) -> Iterator[Figure]:
     with folder() as scratch:
         with Platform.open(Settings({"data": str(scratch)})) as platform:
             key = platform.sources.add(Source("bench", "web"))
-            access = platform.sources.add_access("bench", "reader")
+            access = platform.access.tokens.add("bench", ["people.read", "people.personal"]).secret
         with cauce_up(scratch) as (process, url), MemoryWatch(process.pid) as watch:
             traffic: dict[str, Any] = {}
             other = threading.Thread(target=lambda: traffic.update(drive(url, key, seconds, 20, rate=rate)))

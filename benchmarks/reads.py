@@ -33,7 +33,7 @@ def prepared(people: int, events: int) -> Iterator[tuple[Path, list[str], list[s
             flow(data)
         with Platform.open(Settings({"data": str(data)})) as platform:
             suffix = str(time.time_ns())
-            key = platform.sources.add_access(f"bench-{suffix}", "reader")
+            key = platform.access.tokens.add(f"bench-{suffix}", ["people.read", "people.personal"]).secret
             write_key = platform.sources.rotate("bench")
             some = sample(platform, 20_000)
             busy = sample(platform, 2_000, busy=True)

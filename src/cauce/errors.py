@@ -6,10 +6,12 @@
     ├── NotFound                   what was asked for is not there
     ├── Conflict                   what was asked for contradicts what is there
     ├── Unauthorised               no key, a wrong key, or a key without the right
+    ├── Forbidden                  somebody known who may not do this
     ├── Unreadable                 bytes that are not what they claim to be (JSON, gzip, CSV …)
     ├── TooLarge                   a bound was exceeded
     ├── Busy                       try again after `retry_after_seconds`
-    │   └── Locked                 another process holds what this one needs
+    │   ├── Locked                 another process holds what this one needs
+    │   └── Throttled              too many attempts, or too many requests of one token
     ├── Unsupported                an engine lacks a capability that was asked for
     ├── StorageBroken              an engine failed, or holds what it should not hold
     └── MissingExtra               a feature needs an optional package that is not installed
@@ -55,6 +57,10 @@ class Unauthorised(CauceError):
     code = "unauthorised"
 
 
+class Forbidden(CauceError):
+    code = "forbidden"
+
+
 class Unreadable(CauceError):
     code = "unreadable"
 
@@ -73,6 +79,10 @@ class Busy(CauceError):
 
 class Locked(Busy):
     code = "locked"
+
+
+class Throttled(Busy):
+    code = "throttled"
 
 
 class Unsupported(CauceError):

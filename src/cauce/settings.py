@@ -7,6 +7,7 @@ reported at once, at start.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,14 +28,26 @@ class Setting(msgspec.Struct, frozen=True):
     low: int = 0
     high: int = 2**62
     choices: tuple[str, ...] = ()
+    schemes: tuple[str, ...] = ()
+    """For what may also be a URL: how that begins. Its password is shown nowhere."""
 
     @property
     def variable(self) -> str:
         return f"CAUCE_{self.name.upper()}"
 
 
+EMBEDDED = "embedded"
+
 TABLE: tuple[Setting, ...] = (
     Setting("data", "cauce-data", "folder", "Folder of log, state and history of an embedded installation."),
+    Setting(
+        "tables",
+        EMBEDDED,
+        "place",
+        "Where log, state and accounts live: embedded (files in the data folder), or postgresql://user@host/database.",
+        choices=(EMBEDDED,),
+        schemes=("postgresql", "postgres"),
+    ),
     Setting("host", "127.0.0.1", "address", "Address that the HTTP door listens on."),
     Setting("port", 8080, "port", "Port that the HTTP door listens on; 0 takes a free one.", 0, 65_535),
     Setting("event_bytes_max", 32_768, "bytes", "Largest single event; a larger one is quarantined.", 256, 2**26),
@@ -51,6 +64,17 @@ TABLE: tuple[Setting, ...] = (
     Setting("future_seconds_max", 86_400, "seconds", "How far ahead of receipt an event may lie.", 0),
     Setting("past_days_max", 36_500, "days", "How far before receipt an event may lie.", 1),
     Setting("cache_identifiers", 200_000, "identifiers", "Identifiers kept in the runner's memory.", 1_000),
+    Setting("session_idle_seconds", 28_800, "seconds", "Time without a request after which a sign-in ends.", 60),
+    Setting("session_seconds_max", 604_800, "seconds", "Time after which a sign-in ends in any case.", 60),
+    Setting("link_hours", 48, "hours", "How long an invitation and the owner's first link work.", 1, 720),
+    Setting("token_requests_per_minute", 12_000, "requests", "Most requests a minute of one token, per process.", 1),
+    Setting(
+        "audit_addresses",
+        "masked",
+        "form",
+        "How network addresses are kept in the audit trail and in sessions.",
+        choices=("masked", "whole", "none"),
+    ),
     Setting("log_level", "info", "level", "How much is logged.", choices=("debug", "info", "warning", "error")),
 )
 
@@ -104,7 +128,13 @@ class Settings:
         return Path(self._values["data"])
 
     def as_dict(self) -> dict[str, Any]:
-        return dict(self._values)
+        """All values, for people: passwords are left out."""
+        return {
+            setting.name: _without_password(self._values[setting.name])
+            if setting.schemes
+            else self._values[setting.name]
+            for setting in TABLE
+        }
 
 
 def _read(setting: Setting, value: Any) -> str | int | bool:
@@ -121,6 +151,15 @@ def _read(setting: Setting, value: Any) -> str | int | bool:
             raise ValueError(f"expected {setting.name} to be {setting.low}–{setting.high} {setting.unit}, got {number}")
         return number
     text = str(value)
+    if setting.schemes and text.partition("://")[0] in setting.schemes and "://" in text:
+        return text
     if setting.choices and text not in setting.choices:
-        raise ValueError(f"expected {setting.name} to be one of {', '.join(setting.choices)}, got {text!r}")
+        known = [*setting.choices, *(f"{scheme}://…" for scheme in setting.schemes)]
+        raise ValueError(f"expected {setting.name} to be one of {', '.join(known)}, got {_without_password(text)!r}")
     return text
+
+
+def _without_password(text: str) -> str:
+    """A URL without what stands between the user and the host, and without the password among its options."""
+    text = re.sub(r"(://[^:/@?#]*):[^/?#]*@", r"\1:***@", text)
+    return re.sub(r"(?i)((?:^|[?&\s])(?:ssl)?password=)[^&\s]*", r"\1***", text)

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from cauce.app import Platform
 from cauce.cli.main import PIPED_COLUMNS, console, main
 from cauce.cli.up import first_sign_in
+from cauce.errors import NotFound
 from cauce.settings import Settings
 from cauce.testing.world import World
 from tests.house.pages import commands
@@ -278,13 +279,15 @@ def call_with(data, variables, *words):
     return result
 
 
-def test_the_first_start_makes_a_link_and_no_later_one(tmp_path):
+def test_the_first_start_makes_a_link_until_there_is_an_owner(tmp_path):
     with Platform.open(tmp_path / "data") as platform:
-        link = first_sign_in(platform, "http://127.0.0.1:1")["sign_in"]
-        key = link.removeprefix("http://127.0.0.1:1/sign-in?key=")
-        assert platform.sources.authenticate_access(key).role == "reader"
+        started = "http://127.0.0.1:1/sign-in/link?key="
+        old = first_sign_in(platform, "http://127.0.0.1:1")["sign_in"].removeprefix(started)
+        link = first_sign_in(platform, "http://127.0.0.1:1")["sign_in"].removeprefix(started)
+        with pytest.raises(NotFound, match="used"):
+            platform.access.accounts.accept(old, "zapatos rojos 42", name="ana")
+        assert platform.access.accounts.accept(link, "zapatos rojos 42", name="ana").role == "owner"
         assert first_sign_in(platform, "http://127.0.0.1:1") == {}
-        platform.sources.revoke_access("first")
 
 
 @pytest.mark.parametrize(

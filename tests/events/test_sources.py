@@ -3,15 +3,19 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from cauce.access.api import Audit, Control
 from cauce.cli.main import main
+from cauce.engines.sqlite import SqliteTables
 from cauce.errors import Conflict, DefinitionInvalid, NotFound, StorageBroken
-from cauce.events.sources import KEY_CHARACTERS, Access, Sources
+from cauce.events import sources as module
+from cauce.events.sources import KEY_CHARACTERS
 from cauce.model import Source
 
 
@@ -23,6 +27,19 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+class Sources(module.Sources):
+    """Sources over a file of their own."""
+
+    def __init__(self, path: Path, clock: Clock | None = None) -> None:
+        self.control = Control(SqliteTables(path), clock=clock or time.monotonic)
+        self.audit = Audit(self.control)
+        super().__init__(self.control, self.audit)
+
+    def close(self) -> None:
+        self.audit.close()
+        self.control.close()
 
 
 @pytest.fixture
@@ -52,7 +69,6 @@ def test_unknown_key_opens_nothing(path: Path, key: str) -> None:
     sources = Sources(path)
     sources.add(Source("web", "web"))
     assert sources.authenticate(key) is None
-    assert sources.authenticate_access(key) is None
     sources.close()
 
 
@@ -66,8 +82,10 @@ def test_rotation_keeps_the_old_key_until_it_is_revoked(path: Path) -> None:
     assert sources.authenticate(new) is not None
     with pytest.raises(NotFound, match="no living key"):
         sources.revoke("web", old[-4:])
-    assert [entry.what.split()[0] for entry in sources.audit()] == ["key", "key", "source"]
-    assert [entry.who for entry in sources.audit()] == ["ana", "ana", ""]
+    entries = sources.audit.entries().entries
+    assert [entry.action for entry in entries] == ["source.key_revoked", "source.key_added", "source.added"]
+    assert [entry.actor for entry in entries] == ["ana", "ana", ""]
+    assert entries[0].details == {"key": f"…{old[-4:]}"}
     sources.close()
 
 
@@ -134,26 +152,6 @@ def test_name_is_taken_once(path: Path) -> None:
     sources.close()
 
 
-def test_access_keys_have_roles_and_end(path: Path) -> None:
-    sources = Sources(path)
-    assert not sources.has_access_keys
-    key = sources.add_access("ana", "admin", by="root")
-    write_key = sources.add(Source("web", "web"))
-    assert sources.authenticate_access(key) == Access("ana", "admin")
-    assert sources.authenticate_access(write_key) is None
-    assert sources.authenticate(key) is None
-    assert [(access.name, hint) for access, hint, _ in sources.access()] == [("ana", key[-4:])]
-    with pytest.raises(Conflict, match="already"):
-        sources.add_access("ana", "reader")
-    with pytest.raises(DefinitionInvalid, match="role"):
-        sources.add_access("bea", "owner")
-    sources.revoke_access("ana")
-    assert sources.authenticate_access(key) is None
-    with pytest.raises(NotFound, match="nobody"):
-        sources.revoke_access("ana")
-    sources.close()
-
-
 def test_threads_share_one_object(path: Path) -> None:
     sources = Sources(path)
     keys: list[str] = []
@@ -184,7 +182,7 @@ def test_what_is_no_database_is_said_so(path: Path) -> None:
 def test_failed_change_leaves_nothing(path: Path) -> None:
     sources, other = Sources(path), sqlite3.connect(path, isolation_level=None)
     key = sources.add(Source("web", "web"))
-    other.execute("create trigger deny before insert on key_audit begin select raise(abort, 'full'); end")
+    other.execute("create trigger deny before insert on access_audit begin select raise(abort, 'full'); end")
     with pytest.raises(StorageBroken, match="full"):
         sources.rotate("web")
     other.execute("drop trigger deny")
@@ -214,10 +212,10 @@ def test_commands_make_show_and_revoke_keys(tmp_path: Path) -> None:
     }  # fmt: skip
     assert told(tmp_path, "sources", "change", "till-1", "--disable")["enabled"] is False
     assert [source["name"] for source in told(tmp_path, "sources", "list")] == ["till-1"]
-    assert told(tmp_path, "keys", "add", "ana", "--role", "admin")["role"] == "admin"
-    assert told(tmp_path, "keys", "list")[0]["name"] == "ana"
-    assert told(tmp_path, "keys", "revoke", "ana")["revoked"] is True
-    assert len(told(tmp_path, "sources", "audit")) == 6
+    entries = told(tmp_path, "audit", "--action", "source")["entries"]
+    assert [entry["action"] for entry in entries] == [
+        "source.changed", "source.key_revoked", "source.key_added", "source.added",
+    ]  # fmt: skip
     text = CliRunner().invoke(main, ["--data", str(tmp_path), "sources", "list"])
     assert "till-1" in text.output
     wrong = CliRunner().invoke(main, ["--data", str(tmp_path), "sources", "show", "till-2"])

@@ -46,7 +46,7 @@ def others() -> list[tuple[str, dict[str, Any]]]:
 
 
 def make(folder: Path) -> str:
-    """Fills a data folder; an access key."""
+    """Fills a data folder; a token."""
     with Platform.open(Settings({"data": str(folder)})) as platform:
         for name in ("web", "store", "crm"):
             platform.sources.add(Source(name, name))
@@ -54,4 +54,4 @@ def make(folder: Path) -> str:
             stamped = {**call, "messageId": f"m{number}", "timestamp": f"2026-03-{number + 1:02}T10:{number:02}:00Z"}
             platform.append(source, "tracking", [json.dumps({"batch": [stamped]}).encode()])
         platform.drain()
-        return platform.sources.add_access("tests", "reader")
+        return platform.access.tokens.add("tests", ["people.read", "people.personal", "status.read"]).secret

@@ -10,8 +10,10 @@ from typing import Any
 
 import uvicorn
 
+from cauce.access.api import Access, Audit, Control
 from cauce.connectors import posthog, rows, tracking
 from cauce.engines.memory import MemoryLog
+from cauce.engines.sqlite import SqliteTables
 from cauce.events.sources import Sources
 from cauce.http.app import create_app
 from cauce.model import Received, Source
@@ -31,7 +33,10 @@ class SmallPlatform:
     def __init__(self, folder: Path, log: Any = None, **settings: Any) -> None:
         self.settings = Settings({"data": str(folder), **settings})
         self.log = MemoryLog() if log is None else log
-        self.sources = Sources(folder / "control.db")
+        self.control = Control(SqliteTables(folder / "control.db"))
+        self.audit = Audit(self.control)
+        self.access = Access(self.control, self.audit, b"tests")
+        self.sources = Sources(self.control, self.audit)
         self.quality = Quality()
         self.lag_bytes = 0
         self.runner = True
@@ -53,7 +58,8 @@ class SmallPlatform:
         return found
 
     def close(self) -> None:
-        self.sources.close()
+        self.access.close()
+        self.control.close()
         self.log.close()
 
 

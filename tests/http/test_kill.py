@@ -12,9 +12,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from cauce.app import Platform
 from cauce.connectors import tracking
 from cauce.engines.sqlite import SqliteLog
-from cauce.events.sources import Sources
 from cauce.model import Source
 
 SERVER = """
@@ -69,9 +69,8 @@ class Sender(threading.Thread):
 
 @pytest.mark.parametrize("acknowledged_before_kill", [1, 60])
 def test_what_was_acknowledged_survives(tmp_path: Path, acknowledged_before_kill: int) -> None:
-    sources = Sources(tmp_path / "control.db")
-    key = sources.add(Source("web", "web"))
-    sources.close()
+    with Platform.open(tmp_path) as platform:
+        key = platform.sources.add(Source("web", "web"))
     server = subprocess.Popen(
         [sys.executable, "-c", SERVER, str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=ROOT
     )

@@ -166,10 +166,10 @@ def test_only_access_keys_read(client, platform):
 
 
 def test_a_revoked_key_reads_no_more(client, platform):
-    key = platform.sources.add_access("leaver", "reader")
+    key = platform.access.tokens.add("leaver", ["people.read", "people.personal"]).secret
     headers = {"authorization": f"Bearer {key}"}
     assert httpx.get(f"{client.base_url}/v1/people/{ANA}", headers=headers).status_code == 200
-    platform.sources.revoke_access("leaver")
+    platform.access.tokens.revoke("leaver")
     assert httpx.get(f"{client.base_url}/v1/people/{ANA}", headers=headers).status_code == 401
 
 

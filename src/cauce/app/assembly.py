@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from cauce import registry
+from cauce.access.api import Access, Audit, Control
+from cauce.access.api import Limits as AccessLimits
 from cauce.engines.api import Log, Reader, Tables
 from cauce.events import decisions
 from cauce.events.api import Archive
@@ -54,6 +56,17 @@ class Views:
             self.archive,
             grounds=Grounds(parts.secret, source_of=parts.source_of, component_identifiers_max=limit),
         )
+
+
+def access_over(control: Control, secret: bytes, settings: Settings) -> Access:
+    """Accounts, sessions, tokens and the audit trail, as the settings want them."""
+    limits = AccessLimits(
+        settings.session_idle_seconds,
+        settings.session_seconds_max,
+        settings.link_hours,
+        settings.token_requests_per_minute,
+    )
+    return Access(control, Audit(control, addresses=settings.audit_addresses), secret, limits)
 
 
 def _connectors(log: Log, positions: Iterable[int]) -> dict[int, str]:

@@ -17,11 +17,14 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cauce.app import Platform
-from cauce.cli.main import console, errors, json_option, output, settings_of
+from cauce.cli.main import console, errors, json_option, output, settings_of, user
 from cauce.errors import CauceError, StorageBroken
+from cauce.http.guard import COOKIE
 from cauce.testing.world import World, send_http
 
 PATIENCE_SECONDS = 120
+OWNER = "demo"
+"""The account that the demo signs in."""
 
 
 @click.command()
@@ -48,21 +51,23 @@ def demo(
     world = World(people=people, seed=seed, days=days, start=start)
     with Platform.open(settings) as platform:
         keys = _open_sources(platform, world)
-        access = platform.sources.add_access(f"demo-{time.time_ns()}", "reader")
+        owner = platform.access.accounts.find(OWNER) or platform.access.accounts.add(OWNER, "owner", by=user())
+        entrance = platform.access.accounts.pass_for(OWNER, by=user()).secret
+        cookie = platform.access.sessions.start(owner, agent="cauce demo").cookie
     command = [sys.executable, "-m", "cauce", "--data", str(folder), "up", "--json", "--port", str(settings.port)]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own program
     try:
         url = _url(server)
         if not as_json:
-            console.print(f"Look while it flows:  {url}/sign-in?key={access}", soft_wrap=True, markup=False)
+            console.print(f"Look while it flows:  {url}/sign-in/link?key={entrance}", soft_wrap=True, markup=False)
         started = time.monotonic()
         delivery = _stream(url, world, keys, quiet=as_json)
         _wait_until_processed(url)
         found = {
-            "url": f"{url}/sign-in?key={access}",
+            "url": f"{url}/sign-in/link?key={entrance}",
             "events": delivery.events,
             "seconds": round(time.monotonic() - started, 1),
-            "pages": _pages(url, access),
+            "pages": _pages(url, cookie),
         }
         output(as_json, found, _finished)
         sys.stdout.flush()
@@ -126,16 +131,16 @@ def _wait_until_processed(url: str) -> None:
     raise CauceError(f"the river did not catch up within {PATIENCE_SECONDS} s")
 
 
-def _pages(url: str, access: str) -> dict[str, int]:
+def _pages(url: str, cookie: str) -> dict[str, int]:
     """Status of each page: the overview, the list of people, and the first person on it."""
     statuses = {}
     for path in ("/", "/people"):
-        request = urllib.request.Request(url + path, headers={"Cookie": f"cauce_key={access}"})  # noqa: S310 - ours
+        request = urllib.request.Request(url + path, headers={"Cookie": f"{COOKIE}={cookie}"})  # noqa: S310 - ours
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - ours
             statuses[path] = answer.status
             text = answer.read().decode()
     person = text.partition('href="/people/p_')[2].partition('"')[0]
-    request = urllib.request.Request(f"{url}/people/p_{person}", headers={"Cookie": f"cauce_key={access}"})  # noqa: S310 - ours
+    request = urllib.request.Request(f"{url}/people/p_{person}", headers={"Cookie": f"{COOKIE}={cookie}"})  # noqa: S310 - ours
     with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - ours
         statuses["/people/{person}"] = answer.status
     return statuses

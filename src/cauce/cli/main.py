@@ -18,19 +18,20 @@ from rich.console import Console
 from rich.table import Table
 
 from cauce import __version__
+from cauce.access.api import Actor, at_the_command_line
 from cauce.app import Platform
 from cauce.errors import CauceError
 from cauce.registry import nearest
 from cauce.settings import Settings
 
 COMMANDS = {
+    "audit": "audit",
     "bench": "bench",
     "contracts": "contracts",
     "demo": "demo",
     "export": "export",
     "identity": "identity",
     "import": "imports",
-    "keys": "sources",
     "people": "people",
     "quarantine": "quarantine",
     "replay": "replay",
@@ -39,8 +40,10 @@ COMMANDS = {
     "sources": "sources",
     "sql": "sql",
     "status": "status",
+    "tokens": "tokens",
     "traits": "traits",
     "up": "up",
+    "users": "users",
     "verify": "verify",
 }
 """Command → module of this package that defines it (as `command_name` or `command`)."""
@@ -149,6 +152,11 @@ def table(*columns: str, title: str | None = None) -> Table:
     for column in columns:
         found.add_column(column, overflow="fold")
     return found
+
+
+def actor() -> Actor:
+    """Who decides at the command line."""
+    return at_the_command_line(user())
 
 
 def user() -> str:

@@ -1,4 +1,4 @@
-"""`cauce sources` and `cauce keys`: who may send events, and who may read."""
+"""`cauce sources`: who may send events."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.table import Table
 
 from cauce.app import Platform
 from cauce.cli.main import json_option, output, pass_platform, user
-from cauce.events.sources import MODES, ROLES
+from cauce.events.sources import MODES
 from cauce.model import Source, to_iso
 
 SNIPPETS = {
@@ -148,68 +148,3 @@ def change(platform: Platform, /, name: str, as_json: bool, **changes: Any) -> N
     """Change what is known of the source NAME."""
     told = {field: value for field, value in changes.items() if value is not None}
     output(as_json, platform.sources.change(name, by=user(), **told), lambda source: _table([source]))
-
-
-@sources.command("audit")
-@click.option("--limit", default=50, show_default=True, help="Most entries shown.")
-@json_option
-@pass_platform
-def audit(platform: Platform, limit: int, as_json: bool) -> None:
-    """Show who changed sources and keys, newest first."""
-    entries = platform.sources.audit(limit)
-    output(
-        as_json,
-        entries,
-        lambda found: "\n".join(f"{to_iso(e.at)} {e.who or 'unknown'}: {e.what} ({e.subject})" for e in found),
-    )
-
-
-@click.group()
-def keys() -> None:
-    """Who may read people and decide: access keys."""
-
-
-@keys.command("add")
-@click.argument("name")
-@click.option("--role", type=click.Choice(ROLES), default="reader", show_default=True, help="What it may do.")
-@json_option
-@pass_platform
-def add_key(platform: Platform, name: str, role: str, as_json: bool) -> None:
-    """Make an access key for NAME and print it, once."""
-    key = platform.sources.add_access(name, role, by=user())
-    output(
-        as_json,
-        {"name": name, "role": role, "key": key},
-        lambda value: f"Access key of {name} as {role} (shown only now): {value['key']}",
-    )
-
-
-@keys.command("list")
-@json_option
-@pass_platform
-def list_keys(platform: Platform, as_json: bool) -> None:
-    """List access keys by their last characters."""
-    found = [
-        {"name": access.name, "role": access.role, "hint": hint, "created": to_iso(created)}
-        for access, hint, created in platform.sources.access()
-    ]
-    output(as_json, found, _keys_table)
-
-
-def _keys_table(found: list[dict[str, Any]]) -> Table | str:
-    if not found:
-        return "There are no access keys yet; `cauce keys add NAME` makes one."
-    table = Table("name", "role", "key", "made")
-    for entry in found:
-        table.add_row(entry["name"], entry["role"], f"…{entry['hint']}", entry["created"])
-    return table
-
-
-@keys.command("revoke")
-@click.argument("name")
-@json_option
-@pass_platform
-def revoke_key(platform: Platform, name: str, as_json: bool) -> None:
-    """Revoke the access key of NAME."""
-    platform.sources.revoke_access(name, by=user())
-    output(as_json, {"name": name, "revoked": True}, lambda _: f"The access key of {name} is revoked.")

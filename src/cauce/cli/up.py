@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -20,14 +20,12 @@ import uvicorn
 from cauce import console
 from cauce.app import Platform
 from cauce.cli.main import errors, json_option, settings_of
-from cauce.errors import Conflict, SettingInvalid
+from cauce.errors import SettingInvalid
 from cauce.http.app import create_app
 from cauce.settings import Settings
 
 RESTART_SECONDS_MAX = 5.0
 BACKLOG = 2_048
-FIRST = "first"
-"""Name of the access key that the first start makes."""
 
 
 class RunnerProcess:
@@ -131,17 +129,15 @@ def up(context: click.Context, host: str | None, port: int | None, with_runner: 
 
 
 def first_sign_in(platform: Platform, url: str) -> dict[str, str]:
-    """The link that signs in the first person, as `sign_in`; nothing once anybody has an access key."""
-    with suppress(Conflict):  # another process was quicker
-        if not platform.sources.has_access_keys:
-            return {"sign_in": f"{url}/sign-in?key={platform.sources.add_access(FIRST, 'reader', by='cauce up')}"}
-    return {}
+    """The link by which the owner to be chooses a name and a password, as `sign_in`; nothing once there is an owner."""
+    link = platform.access.accounts.first_link()
+    return {"sign_in": f"{url}/sign-in/link?key={link.secret}"} if link else {}
 
 
 def _welcome(started: dict[str, object]) -> str:
     look = started.get("sign_in")
     first = (
-        f"\n  open this      {look}\n                 (shown only now; more keys: cauce keys add NAME)" if look else ""
+        f"\n  become owner  {look}\n                (works once; further people: cauce users add NAME)" if look else ""
     )
     return (
         f"Cauce listens on {started['url']}  (data in {Path(str(started['data'])).resolve()})\n"

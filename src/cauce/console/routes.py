@@ -21,11 +21,11 @@ from cauce import registry
 from cauce.console import static_files
 from cauce.console.catalogues import SOURCE_LANGUAGE, catalogues
 from cauce.console.frame import ANYBODY, Answer, Area, Led, Page, Sent, Shown, marked
-from cauce.console.guard import visitor_of
 from cauce.console.rendering import rendered
 from cauce.console.visit import Asked, Desk, Visit
 from cauce.console.words import words_of
 from cauce.errors import CauceError, NotFound, TooLarge, Unauthorised
+from cauce.http.guard import visitor_of
 from cauce.http.problems import status_of
 from cauce.http.readers import Readers
 
@@ -185,7 +185,7 @@ def _visit(desk: Desk, request: Request, body: bytes) -> Visit:
         encodings=request.headers.get("accept-encoding", ""),
     )
     words = words_of(language_of(request), request.cookies.get(ZONE_COOKIE, "UTC")[:64])
-    return Visit(desk, asked, visitor_of(desk.platform, request), words)
+    return Visit(desk, asked, visitor_of(request), words)
 
 
 def language_of(request: Request) -> str:

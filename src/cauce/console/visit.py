@@ -10,8 +10,8 @@ from starlette.datastructures import QueryParams
 
 from cauce.access.api import Actor, require
 from cauce.console.cached import Cached
-from cauce.console.guard import Visitor
 from cauce.console.words import Words
+from cauce.http.guard import Visitor
 
 if TYPE_CHECKING:
     from cauce.app import Platform

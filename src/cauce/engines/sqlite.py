@@ -147,10 +147,10 @@ class SqliteReader:
 class SqliteTables(SqliteReader):
     """The writing side of one file."""
 
-    def __init__(self, path: str | Path, *, cache_mb: int = 256) -> None:
+    def __init__(self, path: str | Path, *, cache_mb: int = 256, durable: bool = False) -> None:
         # State is rebuilt from the log after a power loss, and the offset lies in the same transaction:
-        # syncing at checkpoints is enough.
-        super().__init__(path, connection=connect(str(path), durable=False, cache_mb=cache_mb))
+        # syncing at checkpoints is enough. What is written nowhere else asks for `durable`.
+        super().__init__(path, connection=connect(str(path), durable=durable, cache_mb=cache_mb))
         self._connection.execute("pragma wal_autocheckpoint = 8000")
         self.create((_RUNS,))
         self._shapes: dict[str, Table] = {}
@@ -193,12 +193,14 @@ class SqliteTables(SqliteReader):
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        self._connection.execute("begin immediate")
         try:
+            self._connection.execute("begin immediate")
             yield
-        except BaseException:
+        except BaseException as fault:
             if self._connection.in_transaction:
                 self._connection.execute("rollback")
+            if isinstance(fault, sqlite3.Error):
+                raise StorageBroken(f"cannot change {self.path}: {fault}") from fault
             raise
         try:
             self._connection.execute("commit")

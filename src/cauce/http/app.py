@@ -14,6 +14,7 @@ from cauce.errors import CauceError, NotFound
 from cauce.events.intake import GroupCommit
 from cauce.http import health, metrics, people
 from cauce.http.asgi import ASGI, Receive, Scope, Send
+from cauce.http.guard import Guard
 from cauce.http.health import Health
 from cauce.http.intake import Intake
 from cauce.http.metrics import Metrics
@@ -43,7 +44,7 @@ def create_app(platform: Any, pages: Pages | None = None) -> ASGI:
         *(pages(platform, readers) if pages else ()),
     ]
     intake = Intake(platform.sources, commit, platform.settings, seen, measured)
-    rest = Starlette(routes=routes, exception_handlers={CauceError: _problem, 404: _unknown})
+    rest = Guard(Starlette(routes=routes, exception_handlers={CauceError: _problem, 404: _unknown}), platform)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]

@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from cauce.errors import DefinitionInvalid, Unauthorised, Unreadable
+from cauce.errors import DefinitionInvalid, Unreadable
+from cauce.http.guard import permitted
 from cauce.http.readers import Readers
 from cauce.identity.api import text_of
 from cauce.model import from_iso, to_iso
@@ -30,7 +31,7 @@ def routes(platform: Platform, readers: Readers) -> list[Route]:
     """The routes of the people API; every one wants an access key (`Authorization: Bearer …`)."""
 
     async def endpoint(request: Request) -> Response:
-        require_access(platform, request)
+        permitted(request, "people.personal")
         key, part = named(request)
         found = await readers.ask(lambda: answered(platform, request, key, part))
         return Response(msgspec.json.encode(found), media_type="application/json", headers=HEADERS)
@@ -54,16 +55,6 @@ def answered(platform: Platform, request: Request, key: str, part: str) -> dict[
         return PARTS[part](platform, request, platform.people.locate(key).id)
     except DefinitionInvalid as fault:
         raise Unreadable(fault.message, hint=fault.hint) from None
-
-
-def require_access(platform: Platform, request: Request) -> None:
-    """Unauthorised unless the request carries an access key that may read."""
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    key = key.strip() if scheme.lower() == "bearer" else request.cookies.get("cauce_key", "")
-    if not key or platform.sources.authenticate_access(key) is None:
-        raise Unauthorised(
-            "expected an access key", hint="Send `Authorization: Bearer KEY`; make one with `cauce keys add NAME`"
-        )
 
 
 def person(platform: Platform, request: Request, found: int) -> dict[str, Any]:
