@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
+import logging
 import os
 import secrets
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -16,11 +15,13 @@ from typing import Any, Self
 
 import msgspec
 
-from cauce.app.assembly import Parts, Views, assemble
+from cauce.access.api import Control
+from cauce.app.assembly import Parts, Views, access_over, assemble
+from cauce.app.questions import Questions
 from cauce.app.replay import ReplayReport, replayed
 from cauce.app.sql_views import sql_views
+from cauce.app.storage import Rebuilt, storage_of
 from cauce.engines.api import Log, Reader
-from cauce.engines.sqlite import SqliteLog, SqliteReader, SqliteTables
 from cauce.errors import Busy, Locked, NotFound, StorageBroken
 from cauce.events import decisions
 from cauce.events.api import Archive
@@ -32,9 +33,14 @@ from cauce.profiles.api import Profiles
 from cauce.profiles.definitions import default_definitions
 from cauce.quality.api import Quality
 from cauce.runner import Runner, progress
+from cauce.search.api import ERASED, Search, Sight
 from cauce.settings import Settings
 
 WAIT_SECONDS_MAX = 600.0
+TURN_SECONDS = 0.5
+"""How long a process that wants to run the river waits before it asks again."""
+
+_logger = logging.getLogger(__name__)
 
 
 class Platform:
@@ -49,22 +55,28 @@ class Platform:
         folder = settings.folder
         self.control_path = folder / "control.db"
         self.history_path = folder / "history"
-        self._state_path = folder / "state.db"
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.secret = _secret(folder / "secret.key")
         except OSError as fault:
             raise StorageBroken(f"cannot use the data folder {folder}: {fault.strerror}") from None
-        self.log: Log = SqliteLog(folder / "log.db")
-        self.sources = Sources(self.control_path)
+        self.storage = storage_of(settings, self.secret)
+        self.log: Log = self.storage.log()
+        self.control = Control(self.storage.control())
+        self.access = access_over(self.control, self.secret, settings)
+        self.audit = self.access.audit
+        self.sources = Sources(self.control, self.audit)
+        self.questions = Questions(self)
         self._parts = Parts(self.log, self.source_of, settings, self.secret)
-        self._lock_file = (folder / "runner.lock").open("a+")
         self._runner: Runner | None = None
         self._local = threading.local()
         self._opened: list[Reader] = []
+        self._searches: list[Search] = []
         if self.log.end() == 0:
-            self._begin()
-        if not self._state_path.exists():
+            with self.storage.starting():
+                if self.log.end() == 0:  # else another process was quicker
+                    self._begin()
+        if not self.storage.has_state():
             self.drain()
 
     @classmethod
@@ -92,7 +104,7 @@ class Platform:
         """This thread's views of the committed state."""
         found: Views | None = getattr(self._local, "views", None)
         if found is None:
-            reader = SqliteReader(self._state_path)
+            reader = self.storage.reader()
             found = self._local.views = Views(self._parts, reader)
             self._opened.append(reader)
         return found
@@ -117,6 +129,16 @@ class Platform:
     def profiles(self) -> Profiles:
         return self.views.profiles
 
+    @property
+    def search(self) -> Search:
+        """Finds people by any identifier or name."""
+        found: Search | None = getattr(self._local, "search", None)
+        if found is None:
+            sight = Sight(self.reader, self.people, self.profiles, self.archive)
+            found = self._local.search = Search(self.settings.folder / "search.db", sight)
+            self._searches.append(found)
+        return found
+
     def health(self) -> dict[str, Any]:
         """Whether events can be taken in, and how far the river has come: offsets are records of the log."""
         end, done = self.log.end(), progress(self.reader)
@@ -125,7 +147,7 @@ class Platform:
             "offset": done,
             "lag_records": end - done,
             "lag_bytes": self.log.bytes_after(done) if end > done else 0,
-            "runner": self._runner is not None or not self._lock_is_free(),
+            "runner": self._runner is not None or self.storage.is_written(),
         }
 
     def status(self) -> dict[str, Any]:
@@ -166,6 +188,8 @@ class Platform:
         body = decisions.encode(name, properties, by, time.time_ns() // 1_000)
         offset = self.append(DECISIONS, DECISIONS, [body])
         self.drain(offset)
+        if name == ERASED:
+            self.search.refresh()  # an erasure is done when it is done everywhere
         return position_of(offset, 0)
 
     def replay_quarantined(self, request: dict[str, Any], by: str) -> int:
@@ -184,12 +208,9 @@ class Platform:
         waited_since = time.monotonic()
         seen = -1
         while True:
-            with suppress(Locked), self.running() as runner:
-                while runner.offset < until and runner.run_once():
-                    if on_progress:
-                        on_progress(runner.offset, until)
+            if self._drained(until, on_progress):
                 return
-            done = progress(self.reader)
+            done = progress(self.reader) if self.storage.has_state() else 0
             if on_progress:
                 on_progress(done, until)
             if done >= until:
@@ -200,31 +221,38 @@ class Platform:
                 raise Busy(f"the runner stands at record {done}, waited for {until}", retry_after_seconds=60)
             time.sleep(0.02)
 
-    def run(self, stopping: Callable[[], bool]) -> None:
-        """Runs the river until `stopping()`; waits for its turn when another process runs it."""
-        while not stopping():
-            with suppress(Locked), self.running() as runner:
-                runner.run(stopping)
-                return
-            time.sleep(0.5)
+    def _drained(self, until: int, on_progress: Callable[[int, int], None] | None) -> bool:
+        """Processes the log up to `until` here; False when another process runs the river, or this one lost it."""
+        if self.storage.is_written():
+            return False
+        with suppress(Busy), self.running() as runner:
+            while runner.offset < until and runner.run_once():
+                if on_progress:
+                    on_progress(runner.offset, until)
+            return True
+        return False
 
-    @contextmanager
-    def holding_the_river(self) -> Iterator[None]:
-        """While this block runs no other process runs the river; Locked when one already does."""
-        try:
-            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise Locked(f"another process runs the river of {self.settings.folder}") from None
-        try:
-            yield
-        finally:
-            fcntl.flock(self._lock_file, fcntl.LOCK_UN)
+    def run(self, stopping: Callable[[], bool]) -> None:
+        """Runs the river until `stopping()`; waits for its turn while another process runs it.
+
+        Whoever loses the river (a connection was cut, the server starts again) gives up the batch in progress and
+        waits for its turn once more.
+        """
+        while not stopping():
+            try:
+                with self.running() as runner:
+                    runner.run(stopping)
+                    return
+            except Locked:
+                pass
+            except Busy as fault:
+                _logger.warning("the river stands still: %s", fault)
+            time.sleep(TURN_SECONDS)
 
     @contextmanager
     def running(self) -> Iterator[Runner]:
         """The runner, while this process holds the river; Locked when another does."""
-        with self.holding_the_river():
-            tables = SqliteTables(self._state_path)
+        with self.storage.writing() as tables:
             try:
                 self._runner = assemble(self._parts, tables, self.history_path)
                 yield self._runner
@@ -232,23 +260,13 @@ class Platform:
                 if self._runner is not None:
                     self._runner.close()
                 self._runner = None
-                tables.close()
 
-    def _swap(self, folder: Path) -> None:
-        """Puts rebuilt files in the place of the old ones, while nobody runs the river."""
-        home = self.settings.folder
+    def _swap(self, rebuilt: Rebuilt) -> None:
+        """Puts the rebuilt state in the place of the old one, while nobody runs the river."""
+        self._local = threading.local()
+        self._close_views()
         try:
-            with self.holding_the_river():
-                self._local = threading.local()
-                for reader in self._opened:
-                    reader.close()
-                self._opened = []
-                for name in ("state.db", "state.db-wal", "state.db-shm"):
-                    (home / name).unlink(missing_ok=True)
-                shutil.rmtree(self.history_path, ignore_errors=True)
-                if (folder / "history").exists():
-                    (folder / "history").rename(self.history_path)
-                (folder / "state.db").rename(home / "state.db")
+            self.storage.adopt(rebuilt)
         except Locked as fault:
             raise Locked(f"the rebuilt state was not put in place: {fault.message}", hint="Stop `cauce up`") from None
 
@@ -257,30 +275,32 @@ class Platform:
             return self.sources.get(name)
         return None
 
-    def _lock_is_free(self) -> bool:
-        with (self.settings.folder / "runner.lock").open("a+") as probe:
-            try:
-                fcntl.flock(probe, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except OSError:
-                return False
-            return True
-
     def replay(self, *, apply: bool = False, on_progress: Callable[[int, int], None] | None = None) -> ReplayReport:
         """Rebuilds all state from the log in a folder beside, compares it with the present one at the same record.
 
         `apply` puts the rebuilt state in the place of the old one; Locked while another process runs the river.
         """
         self.drain()
-        return replayed(self._parts, self._swap if apply else None, on_progress or (lambda _done, _total: None))
+        swap = self._swap if apply else None
+        report = replayed(self._parts, self.storage, swap, on_progress or (lambda _done, _total: None))
+        if apply:
+            self.search.refresh(anew=True)
+        return report
 
     # -- closing ------------------------------------------------------------------------------------------------
 
+    def _close_views(self) -> None:
+        for opened in (*self._searches, *self._opened):
+            opened.close()
+        self._searches, self._opened = [], []
+
     def close(self) -> None:
-        for reader in self._opened:
-            reader.close()
+        self._close_views()
         self.log.close()
-        self.sources.close()
-        self._lock_file.close()
+        self.access.close()
+        self.questions.close()
+        self.control.close()
+        self.storage.close()
 
     def __enter__(self) -> Self:
         return self

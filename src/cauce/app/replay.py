@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from itertools import zip_longest
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from cauce.app.assembly import Parts, assemble
+from cauce.app.storage import Rebuilt, Storage
 from cauce.engines.api import Reader
-from cauce.engines.sqlite import SqliteReader, SqliteTables
 from cauce.runner import Runner, contents, progress
 
 DIFFERENCES_SHOWN = 5
@@ -38,34 +36,28 @@ class ReplayReport(msgspec.Struct, frozen=True):
 
 
 def replayed(
-    parts: Parts, swap: Callable[[Path], None] | None, on_progress: Callable[[int, int], None]
+    parts: Parts, storage: Storage, swap: Callable[[Rebuilt], None] | None, on_progress: Callable[[int, int], None]
 ) -> ReplayReport:
     """Rebuilds beside the present state up to the record where that stands, and compares.
 
-    `swap` gets the folder of the new state.
+    `swap` gets the new state.
     """
-    home = parts.settings.folder
-    folder = home / "replay"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    present = SqliteReader(home / "state.db")
-    rebuilt = SqliteTables(folder / "state.db")
-    runner = assemble(parts, rebuilt, folder / "history")
-    try:
-        with present.snapshot():
-            until = progress(present)
-            started = time.perf_counter()
-            while runner.offset < until and runner.run_once(until):
-                on_progress(runner.offset, until)
-            seconds = time.perf_counter() - started
-            tables = tuple(compared(runner, present, rebuilt))
-    finally:
-        runner.close()
-        present.close()
-        rebuilt.close()
-    if swap is not None:
-        swap(folder)
-    shutil.rmtree(folder, ignore_errors=True)
+    with storage.rebuilding() as rebuilt:
+        present = storage.reader()
+        runner = assemble(parts, rebuilt.tables, rebuilt.history)
+        try:
+            with present.snapshot():
+                until = progress(present)
+                started = time.perf_counter()
+                while runner.offset < until and runner.run_once(until):
+                    on_progress(runner.offset, until)
+                seconds = time.perf_counter() - started
+                tables = tuple(compared(runner, present, rebuilt.tables))
+        finally:
+            runner.close()
+            present.close()
+        if swap is not None:
+            swap(rebuilt)
     return ReplayReport(until, all(table.equal for table in tables), seconds, tables)
 
 

@@ -41,9 +41,7 @@ SETTINGS = {
 
 def programs() -> Path | None:
     """The folder of `initdb` and `postgres`, None when this machine has none."""
-    found: list[Path] = []
-    for name in os.environ.get("PATH", "").split(os.pathsep):
-        found.append(Path(name))
+    found = [Path(name) for name in os.environ.get("PATH", "").split(os.pathsep)]
     for home in map(Path, HOMES):
         found += sorted(home.glob("*/bin"), reverse=True)
     wheel = importlib.util.find_spec("pgserver")

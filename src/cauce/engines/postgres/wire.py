@@ -19,7 +19,10 @@ _LENGTH = struct.Struct(">i").pack
 _INT8_ELEMENT = struct.Struct(">iq").pack
 _FLOAT8_ELEMENT = struct.Struct(">id").pack
 _NULL = _LENGTH(-1)
-_FIXED = {INT8: np.dtype([("length", ">i4"), ("value", ">i8")]), FLOAT8: np.dtype([("length", ">i4"), ("value", ">f8")])}
+_FIXED = {
+    INT8: np.dtype([("length", ">i4"), ("value", ">i8")]),
+    FLOAT8: np.dtype([("length", ">i4"), ("value", ">f8")]),
+}
 
 
 class Int8Array(bytes):

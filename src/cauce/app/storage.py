@@ -1,0 +1,246 @@
+"""Where one installation's log, state and control database live, chosen by the setting `tables`, and who writes them.
+
+`embedded`: files in the data folder. `postgresql://…`: schemas of one database; the data folder then holds the secret
+key and the history files, and is shared by all processes.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import importlib.util
+import shutil
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from cauce.engines.api import Log, Reader, Tables
+from cauce.engines.sqlite import SqliteLog, SqliteReader, SqliteTables
+from cauce.errors import Locked, MissingExtra
+from cauce.runner import PROGRESS
+from cauce.settings import EMBEDDED, Settings
+
+if TYPE_CHECKING:
+    from cauce.engines.postgres import Session
+
+
+class Rebuilt(NamedTuple):
+    """An empty state beside the present one, and the folder of its history files."""
+
+    tables: Tables
+    history: Path
+
+
+class Storage(Protocol):
+    """One installation's data. Whatever it opens is closed by who asked for it."""
+
+    def log(self) -> Log: ...
+
+    def control(self) -> Tables:
+        """Sources, accounts and what else doors write themselves."""
+        ...
+
+    def reader(self) -> Reader:
+        """The committed state."""
+        ...
+
+    def has_state(self) -> bool:
+        """Whether a runner was ever here."""
+        ...
+
+    def starting(self) -> AbstractContextManager[None]:
+        """One process at a time, for what the first of several must do alone; waits for its turn."""
+        ...
+
+    def writing(self) -> AbstractContextManager[Tables]:
+        """The state's tables, while no other process has them; Locked when one does.
+
+        Whoever loses them (its connection was cut, it was taken for dead) can commit nothing any more.
+        """
+        ...
+
+    def is_written(self) -> bool:
+        """Whether some living process has the state's tables."""
+        ...
+
+    def rebuilding(self) -> AbstractContextManager[Rebuilt]:
+        """An empty state beside the present one, which is gone at the end; Locked when another process rebuilds."""
+        ...
+
+    def adopt(self, rebuilt: Rebuilt) -> None:
+        """Puts a rebuilt state in the place of the present one; Locked while another process writes that."""
+        ...
+
+    def close(self) -> None: ...
+
+
+def storage_of(settings: Settings, secret: bytes) -> Storage:
+    """The storage that the settings name; MissingExtra when its driver is not installed."""
+    if settings.tables == EMBEDDED:
+        return EmbeddedStorage(settings.folder)
+    return PostgresStorage(settings.tables, settings.folder, secret)
+
+
+def _fresh_folder(path: Path) -> Path:
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir()
+    return path
+
+
+def _replace_folder(new: Path, old: Path) -> None:
+    shutil.rmtree(old, ignore_errors=True)
+    if new.exists():
+        new.rename(old)
+
+
+class EmbeddedStorage:
+    """Three SQLite files; the state's writer holds a lock on a file beside them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._state = folder / "state.db"
+        self._replay = folder / "replay"
+
+    def log(self) -> Log:
+        return SqliteLog(self._folder / "log.db")
+
+    def control(self) -> Tables:
+        return SqliteTables(self._folder / "control.db", cache_mb=4, durable=True)
+
+    def reader(self) -> Reader:
+        return SqliteReader(self._state)
+
+    def has_state(self) -> bool:
+        return self._state.exists()
+
+    @contextmanager
+    def starting(self) -> Iterator[None]:
+        with (self._folder / "start.lock").open("a+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    @contextmanager
+    def writing(self) -> Iterator[Tables]:
+        with self._alone("runner.lock", "runs the river of"):
+            tables = SqliteTables(self._state)
+            try:
+                yield tables
+            finally:
+                tables.close()
+
+    def is_written(self) -> bool:
+        with (self._folder / "runner.lock").open("a+") as probe:
+            try:
+                fcntl.flock(probe, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                return True
+            return False
+
+    @contextmanager
+    def rebuilding(self) -> Iterator[Rebuilt]:
+        with self._alone("replay.lock", "rebuilds the state of"):
+            folder = _fresh_folder(self._replay)
+            rebuilt = Rebuilt(SqliteTables(folder / "state.db"), folder / "history")
+            try:
+                yield rebuilt
+            finally:
+                rebuilt.tables.close()
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def adopt(self, rebuilt: Rebuilt) -> None:
+        with self._alone("runner.lock", "runs the river of"):
+            rebuilt.tables.close()
+            for name in ("state.db", "state.db-wal", "state.db-shm"):
+                (self._folder / name).unlink(missing_ok=True)
+            _replace_folder(rebuilt.history, self._folder / "history")
+            (self._replay / "state.db").rename(self._state)
+
+    def close(self) -> None:
+        """Nothing stays open between questions."""
+
+    @contextmanager
+    def _alone(self, name: str, what: str) -> Iterator[None]:
+        with (self._folder / name).open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise Locked(f"another process {what} {self._folder}") from None
+            yield
+
+
+class PostgresStorage:
+    """Schemas of one PostgreSQL database; the state's writer holds a lock of its session."""
+
+    def __init__(self, url: str, folder: Path, secret: bytes) -> None:
+        if importlib.util.find_spec("psycopg") is None:
+            raise MissingExtra(
+                "tables in PostgreSQL need psycopg, which is not installed", hint="pip install 'cauce[postgres]'"
+            )
+        # The driver is optional and slow to import: only who uses it pays for it.
+        from cauce.engines import postgres  # noqa: PLC0415
+
+        self._engine = postgres
+        self._url = url
+        self._history = folder / "history"
+        self._replay = folder / "replay"
+        self._database = postgres.Database(url)
+        self._database.prepare(fingerprint(secret))
+        self._lease = postgres.Lease(url, self._database.state, self._database.home)
+
+    def log(self) -> Log:
+        return self._engine.PostgresLog(self._url, self._database.home)
+
+    def control(self) -> Tables:
+        return self._engine.PostgresTables(self._url, self._database.control)
+
+    def reader(self) -> Reader:
+        return self._engine.PostgresReader(self._url, self._database.state)
+
+    def has_state(self) -> bool:
+        return self._database.has_table(self._database.state, PROGRESS.name)
+
+    @contextmanager
+    def starting(self) -> Iterator[None]:
+        with self._database.alone("start"):
+            yield
+
+    @contextmanager
+    def writing(self) -> Iterator[Tables]:
+        with self._lease.hold() as session:
+            yield self._tables(session)
+
+    def is_written(self) -> bool:
+        return self._lease.is_held()
+
+    @contextmanager
+    def rebuilding(self) -> Iterator[Rebuilt]:
+        with self._database.alone("replay", wait=False) as session:
+            folder = _fresh_folder(self._replay)
+            tables = self._engine.PostgresTables(self._url, self._database.replay)
+            try:
+                self._database.empty(self._database.replay, session)
+                yield Rebuilt(tables, folder / "history")
+            finally:
+                self._database.empty(self._database.replay, session)
+                tables.close()
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def adopt(self, rebuilt: Rebuilt) -> None:
+        with self._lease.hold() as session:
+            rebuilt.tables.close()
+            # The files first: what the present state lists and does not find, it makes again.
+            _replace_folder(rebuilt.history, self._history)
+            self._database.adopt(session)
+
+    def close(self) -> None:
+        self._lease.close()
+        self._database.close()
+
+    def _tables(self, session: Session) -> Tables:
+        return self._engine.PostgresTables(self._url, self._database.state, session=session)
+
+
+def fingerprint(secret: bytes) -> str:
+    """Names a secret key without telling anything of it."""
+    return blake2b(b"fingerprint", key=secret[:64], digest_size=16).hexdigest()
