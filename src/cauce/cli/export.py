@@ -7,30 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cauce.app import Platform
+from cauce.app.dossier import LIMITS, dossier, json_of
 from cauce.cli.main import errors, json_option, output, pass_platform
 from cauce.events import export as exports
-from cauce.events.sql import Limits
-from cauce.model import to_iso
 
 VIEWS = ("events", "people", "identifiers", "traits", "links")
-MOMENTS = ("occurred", "received", "known_since", "first_seen", "last_seen")
-"""Names of fields that hold microseconds."""
-
-LIMITS = Limits(seconds=24 * 3_600.0, memory_mb=2_048)
-
-
-def readable(value: Any, name: str = "") -> Any:
-    """A document with moments as ISO 8601, for people to read."""
-    if isinstance(value, dict):
-        return {key: readable(inner, str(key)) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [readable(inner, name) for inner in value]
-    is_moment = isinstance(value, int) and name.endswith(MOMENTS) and value > 0
-    return to_iso(value) if is_moment else value
 
 
 @click.group()
@@ -80,17 +64,11 @@ for _view in VIEWS:
 @pass_platform
 def person(platform: Platform, key: str, path: Path | None, as_json: bool) -> None:
     """Write all that is stored about a person as JSON, to answer a request for access. KEY is kind:value or an id."""
-    found = platform.people.locate(key)
-    known = {
-        "profile": readable(msgspec.to_builtins(platform.profiles.profile(found.id))),
-        "links": readable(msgspec.to_builtins(platform.people.links(found.id))),
-    }
-    events = exports.events_of(platform.sql_engine(LIMITS), [member.id for member in found.identifiers])
-    document = exports.person_document(found.text, known, events)
-    text = msgspec.json.format(msgspec.json.encode(document), indent=2)
+    document = dossier(platform, key)
+    text = json_of(document)
     if path is None:
-        sys.stdout.write(text.decode() + "\n")
+        sys.stdout.write(text.decode())
         return
-    path.write_bytes(text + b"\n")
-    summary = {"path": str(path), "person": found.text, "events": len(events), "bytes": len(text) + 1}
-    output(as_json, summary, lambda _: f"{found.text}: {len(events)} events in {path}")
+    path.write_bytes(text)
+    summary = {"path": str(path), "person": document["person"], "events": len(document["events"]), "bytes": len(text)}
+    output(as_json, summary, lambda found: f"{found['person']}: {found['events']} events in {path}")

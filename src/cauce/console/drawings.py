@@ -20,7 +20,6 @@ LABEL_CHARACTERS = 17
 NODES_MAX = 48
 TWINS_MIN = 4
 """So many identifiers of one kind with the same neighbours are drawn as one."""
-CHANNELS = ("web", "pos", "app", "call_center", "email", "whatsapp", "store", "crm", "social", "survey")
 KINDS = ("user_id", "email", "phone", "loyalty", "crm_id", "device_id", "anonymous_id", "pos_customer")
 COLORS = 10
 
@@ -57,11 +56,6 @@ class Point(msgspec.Struct, frozen=True):
     x: float
     y: float
     side: int
-
-
-def color_of(channel: str) -> int:
-    """The color number of a channel: the same on every page."""
-    return CHANNELS.index(channel) if channel in CHANNELS else sum(channel.encode()) % COLORS
 
 
 def color_of_kind(kind: str) -> int:

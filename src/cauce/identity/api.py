@@ -234,6 +234,10 @@ class People:
             raise NotFound(f"nobody is known by {text!r}")
         return found
 
+    def identifier(self, named: str | int) -> Member:
+        """The identifier that `kind:value` or an id names, a person's id its oldest; NotFound when it was never seen."""
+        return _member(self._known(named))
+
     def members(self, person_id: int) -> tuple[Member, ...]:
         """The identifiers of a person, oldest first; of the living one when the id was merged away; () when unknown."""
         return tuple(_member(known) for known in self._group(person_id))

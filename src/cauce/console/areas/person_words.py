@@ -240,11 +240,11 @@ def times_in_words(words: Words, support: int) -> str:
     return words.count("%(num)s event", "%(num)s events", support)
 
 
-def kept_apart(words: Words, evidence: Evidence) -> str:
-    """Why a link joins nobody; "" when it does."""
+def kept_apart(words: Words, evidence: Evidence, shared: str) -> str:
+    """Why a link joins nobody, `shared` naming an identifier of several people as it may be shown; "" when it joins."""
     if evidence.joined:
         return ""
-    detail = words.kind(evidence.detail) if ":" not in evidence.detail else evidence.detail
+    detail = words.kind(evidence.detail) if ":" not in evidence.detail else shared
     return words.say(REASONS[evidence.why], detail=detail)
 
 
