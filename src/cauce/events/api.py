@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
+from typing import NamedTuple
 
 import zstandard
 
@@ -13,9 +14,19 @@ from cauce.events import store
 from cauce.events.rules import OpenedBlock, StoredEvent, stored_of
 from cauce.model import Event
 
-__all__ = ["Archive", "StoredEvent"]
+__all__ = ["Archive", "StoredEvent", "Trace"]
 
 LAST_POSITION = 2**63 - 1
+
+
+class Trace(NamedTuple):
+    """Who an event concerns: ids of its identifiers (the subject's first, none of a decision), and if it has traits."""
+
+    position: int
+    identifier_ids: tuple[int, ...]
+    type: str
+    name: str
+    has_traits: bool
 
 
 class Archive:
@@ -47,6 +58,20 @@ class Archive:
         """Stored events with `after` < position <= `until`, in order, in lists of at most `batch`; decisions too."""
         for rows in store.rows(self._reader, after, LAST_POSITION if until is None else until, batch):
             yield [stored_of(row) for row in rows]
+
+    def traces(self, after: int = 0, until: int | None = None, batch: int = 1_000) -> Iterator[list[Trace]]:
+        """The same events in the same order, but only what a follower must know: several times cheaper than `scan`."""
+        for rows in store.rows(self._reader, after, LAST_POSITION if until is None else until, batch):
+            yield [Trace(row.position, row.identifier_ids, row.type, row.name, row.traits != b"{}") for row in rows]
+
+    def aside(self, positions: Iterable[int]) -> dict[int, str]:
+        """What became of items that were not stored, by position; those that were stored or never came are left out."""
+        rows = self._reader.select_keys("select position, fate from event_aside where position in {keys}", positions)
+        return {int(position): str(fate) for position, fate in rows}
+
+    def last_position(self) -> int:
+        """Position of the last stored event, 0 when there is none."""
+        return int(self._reader.select("select coalesce(max(last_position), 0) from event_block")[0][0])
 
     def audit(self, *, after: int = 0, limit: int = 100, name: str = "", descending: bool = True) -> list[Event]:
         """Decisions with position > `after`, newest first unless `descending` is false, of one name when given."""

@@ -37,11 +37,12 @@ from cauce.identity.rulings import (
     Decision,
     id_from_text,
     id_of,
+    named_in,
     renewed,
     settle,
     text_of,
 )
-from cauce.model import Identifier
+from cauce.model import Event, Identifier
 
 __all__ = [
     "Decision",
@@ -49,6 +50,7 @@ __all__ = [
     "DryRun",
     "Evidence",
     "Explanation",
+    "Growth",
     "Hop",
     "Member",
     "People",
@@ -78,6 +80,19 @@ class Member(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.value}"
+
+
+class Growth(msgspec.Struct, frozen=True):
+    """People and identifiers, now and new since a moment.
+
+    Each merge makes one person of two, so `identifiers - people` is the number of merges. `joined_new` are the new
+    identifiers that belong to somebody who has another one, older.
+    """
+
+    identifiers: int
+    people: int
+    people_new: int
+    joined_new: int
 
 
 class Person(msgspec.Struct, frozen=True):
@@ -246,6 +261,10 @@ class People:
         """How many identifiers, people and links there are."""
         return dict(zip(("identifiers", "people", "links"), store.counts(self._reader), strict=True))
 
+    def growth(self, since: int) -> Growth:
+        """How many people there are, and how they became more or fewer since a moment. Looks at every identifier."""
+        return Growth(*store.growth(self._reader, since))
+
     def clusters(self, limit: int = 20) -> list[tuple[int, int]]:
         """(person id, identifiers) of the people with most identifiers."""
         return store.largest_people(self._reader, limit)
@@ -253,6 +272,37 @@ class People:
     def shared(self, limit: int = 100) -> list[Member]:
         """Identifiers of households and devices, earliest first."""
         return [_member(known) for known in store.with_flag(self._reader, SHARED, limit)]
+
+    # -- many at once -------------------------------------------------------------------------------------------
+
+    def identifiers_of(self, ids: Iterable[int]) -> list[Member]:
+        """The identifiers that still exist of those, in order of id."""
+        return sorted(map(_member, store.identifiers(self._reader, ids)), key=lambda member: member.id)
+
+    def identifiers_after(self, id: int, limit: int) -> list[Member]:
+        """The next identifiers of all, in order of id: for going through everybody bit by bit."""
+        return [_member(known) for known in store.identifiers_after(self._reader, id, limit)]
+
+    def owners(self, ids: Iterable[int]) -> dict[int, int]:
+        """Today's person of each identifier that exists."""
+        return {known.id: known.person for known in store.identifiers(self._reader, ids)}
+
+    def recognised(self, value: str, kinds: Iterable[str] = (), region: str = "") -> list[Member]:
+        """The known identifiers that a value as anyone writes it is, whatever their kind; most personal first.
+
+        Of the kinds that the rules name, and of `kinds` besides.
+        """
+        rules = self.rules
+        ids = {
+            identifier_id(kind, normalised, self._secret)
+            for kind in {*rules.kinds, *kinds}
+            if (normalised := rules.normalise(Identifier(kind, value), region)) is not None
+        }
+        return sorted(self.identifiers_of(ids), key=lambda member: (-rules.kind(member.kind).priority, member.id))
+
+    def named_in(self, decision: Event) -> tuple[int, ...]:
+        """Ids of the identifiers that a decision names."""
+        return named_in(decision, self.rules, self._secret)
 
     # -- explaining ---------------------------------------------------------------------------------------------
 

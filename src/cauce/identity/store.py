@@ -66,6 +66,11 @@ def identifiers(reader: Reader, ids: Iterable[int]) -> list[Known]:
     return [Known(*row) for row in reader.select_keys(f"{_KNOWN} where id in {{keys}}", ids)]
 
 
+def identifiers_after(reader: Reader, id: int, limit: int) -> list[Known]:
+    """The next identifiers in order of id."""
+    return [Known(*row) for row in reader.select(f"{_KNOWN} where id > ? order by id limit ?", (id, limit))]
+
+
 def components(reader: Reader, ids: Iterable[int]) -> list[Known]:
     """All identifiers of some components."""
     return [Known(*row) for row in reader.select_keys(f"{_KNOWN} where component in {{keys}}", ids)]
@@ -143,6 +148,16 @@ def with_flag(reader: Reader, flag: int, limit: int) -> list[Known]:
     """Identifiers that carry a flag, earliest first."""
     rows = reader.select(f"{_KNOWN} where flags & ? != 0 order by first_occurred, id limit ?", (flag, limit))
     return [Known(*row) for row in rows]
+
+
+def growth(reader: Reader, since: int) -> Row:
+    """(identifiers, persons, persons new since, identifiers new since that joined an older one), in one pass."""
+    return reader.select(
+        "select count(*), count(case when id = person then 1 end), "
+        "count(case when id = person and known_since >= ? then 1 end), "
+        "count(case when id <> person and known_since >= ? then 1 end) from identifier",
+        (since, since),
+    )[0]
 
 
 def counts(reader: Reader) -> Row:

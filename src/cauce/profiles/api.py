@@ -19,7 +19,7 @@ from cauce.profiles.computed import Traits
 from cauce.profiles.consent import Consent, consents_of
 from cauce.profiles.definitions import Definition, SurvivorshipRules
 from cauce.profiles.devices import Devices, Shared
-from cauce.profiles.golden import GoldenTrait, golden_traits
+from cauce.profiles.golden import GoldenTrait, golden_traits, texts_by_source
 from cauce.profiles.past import Grounds, Known, Memory, Neighbours, Past
 from cauce.profiles.stage import DEFINITIONS_REMOVED, TRAIT_SET, removed_names, validate
 from cauce.registry import nearest
@@ -145,6 +145,21 @@ class Profiles:
             words = store.strands(self._reader, store.WORDS, ids)
             rules = store.survivorship(self._reader)
         return golden_traits(_registers(ledgers), sorted(words.items()), rules)
+
+    def told(self, ids: Iterable[int], names: Iterable[str]) -> dict[int, list[dict[str, list[str]]]]:
+        """What each identifier was told of some traits: per source (and steward) texts by trait, the latest first.
+
+        What was taken back is left out, and so is what is no text. Whose the identifiers are does not matter.
+        """
+        wanted, known = tuple(names), set(ids)
+        ledgers = store.strands(self._reader, store.LEDGERS, known)
+        words = store.strands(self._reader, store.WORDS, known)
+        found = {}
+        for identifier in sorted(ledgers.keys() | words.keys()):
+            registers = ledgers[identifier][0] if identifier in ledgers else {}
+            if texts := texts_by_source(registers, words.get(identifier, {}), wanted):
+                found[identifier] = texts
+        return found
 
     def consents(self, person: int) -> tuple[Consent, ...]:
         """Consents per purpose and channel, with who said what when."""

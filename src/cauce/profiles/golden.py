@@ -73,6 +73,25 @@ def golden_traits(
     return golden
 
 
+def texts_by_source(registers: Registers, words: Words, names: Iterable[str]) -> list[dict[str, list[str]]]:
+    """Texts that hold of some traits: a mapping per source, in order of name, and one of stewards; the latest first.
+
+    What a source took back is left out, and so is what is no text.
+    """
+    by_source: dict[str, dict[str, list[str]]] = {}
+    stewards: dict[str, list[str]] = {}
+    for trait in names:
+        for source, (occurred, event, latest, tombstone, values) in registers.get(trait, {}).items():
+            held = {**values, **({latest: [1, occurred, event]} if latest is not None else {})}
+            told = sorted(held.items(), key=lambda pair: ([pair[1][1], pair[1][2]], pair[0]), reverse=True)
+            texts = [_value(text) for text, word in told if tombstone is None or [word[1], word[2]] > tombstone]
+            if plain := [text for text in texts if isinstance(text, str)]:
+                by_source.setdefault(source, {})[trait] = plain
+        if words.get(trait) and isinstance(said := _value(words[trait][0][2]), str):
+            stewards[trait] = [said]
+    return [by_source[source] for source in sorted(by_source)] + ([stewards] if stewards else [])
+
+
 def _rank(claim: Claim) -> tuple[int, str, str, str]:
     return claim.occurred, claim.source, claim.event, strand.canonical(claim.value)
 
