@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 COST_FACTOR = 10
 """A value is kept at least so many times as long as it took: at most a tenth of one core goes into it."""
 
@@ -43,3 +46,38 @@ class Cached(Generic[T]):
             return self._kept[0]
         finally:
             self._computing.release()
+
+    def peek(self) -> T | None:
+        """The value as it is, however old; None when it was never computed."""
+        return None if self._kept is None else self._kept[0]
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to compute it (again)."""
+        return self._kept is None or self._clock() >= self._kept[1]
+
+
+class Errands:
+    """Runs slow things one after the other on a thread of its own, which has its own reader of the state."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="errands")
+        self._lock = threading.Lock()
+        self._waiting: set[str] = set()
+
+    def ask(self, name: str, errand: Callable[[], object]) -> None:
+        """Has it run soon; what already waits or runs under that name is not asked for twice."""
+        with self._lock:
+            if name in self._waiting:
+                return
+            self._waiting.add(name)
+        self._pool.submit(self._run, name, errand)
+
+    def _run(self, name: str, errand: Callable[[], object]) -> None:
+        try:
+            errand()
+        except Exception:
+            _log.warning("what the console wanted to know could not be computed: %s", name, exc_info=True)
+        finally:
+            with self._lock:
+                self._waiting.discard(name)

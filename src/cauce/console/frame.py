@@ -66,6 +66,7 @@ class Area(msgspec.Struct, frozen=True):
     """Some pages that belong together. `place` orders the navigation; 0 keeps the area out of it.
 
     `title` is `marked`; `icon` names a symbol of `static/icons.svg`; `home` is where the navigation leads.
+    Pages of an area that is not in the navigation are marked there as those of the area `within`.
     """
 
     title: str
@@ -74,6 +75,7 @@ class Area(msgspec.Struct, frozen=True):
     permission: str = SIGNED_IN
     icon: str = ""
     place: int = 0
+    within: str = ""
 
     def permission_of(self, page: Page) -> str:
         return self.permission if page.permission is None else page.permission

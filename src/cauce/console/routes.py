@@ -243,6 +243,7 @@ def _frame(visit: Visit, place: Place | None) -> dict[str, Any]:
         "csrf": visit.visitor.csrf,
         "navigation": _navigation(visit),
         "area": area,
+        "within": (place.area.within or area) if place else "",
         "assets": [f"areas/{area}.css", f"areas/{area}.js"],
         "language": visit.words.language,
         "locale": str(visit.words.locale).replace("_", "-"),

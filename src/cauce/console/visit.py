@@ -9,7 +9,7 @@ import msgspec
 from starlette.datastructures import QueryParams
 
 from cauce.access.api import Actor, require
-from cauce.console.cached import Cached
+from cauce.console.cached import Cached, Errands
 from cauce.console.words import Words
 from cauce.http.guard import Visitor
 
@@ -38,6 +38,7 @@ class Desk:
     def __init__(self, platform: Platform) -> None:
         self.platform = platform
         self._kept: dict[str, Cached[Any]] = {}
+        self._slow = Errands()
 
     def kept(self, name: str, compute: Callable[[Platform], T], seconds: float) -> T:
         """The value of `compute(platform)`, at most `seconds` old (older where computing takes long)."""
@@ -45,6 +46,15 @@ class Desk:
         if found is None:
             found = self._kept.setdefault(name, Cached(lambda: compute(self.platform), seconds))
         return cast(T, found.get())
+
+    def soon(self, name: str, compute: Callable[[Platform], T], seconds: float) -> T | None:
+        """The same for what takes longer than a page may: None until a thread of its own has computed it once."""
+        found = self._kept.get(name)
+        if found is None:
+            found = self._kept.setdefault(name, Cached(lambda: compute(self.platform), seconds))
+        if found.is_due:
+            self._slow.ask(name, found.get)
+        return cast("T | None", found.peek())
 
 
 class Visit:
@@ -99,3 +109,7 @@ class Visit:
     def kept(self, name: str, compute: Callable[[Platform], T], seconds: float = 2.0) -> T:
         """A value that is dear to compute and the same for all visitors, at most `seconds` old."""
         return self.desk.kept(name, compute, seconds)
+
+    def soon(self, name: str, compute: Callable[[Platform], T], seconds: float = 10.0) -> T | None:
+        """A value that takes long, such as a count of everybody: None while it is computed the first time."""
+        return self.desk.soon(name, compute, seconds)

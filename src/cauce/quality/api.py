@@ -174,6 +174,25 @@ class Quality:
         rows = self._reader.select(f"select {column}, sum(count) from quality_name group by {by} order by {order}")
         return [{by: _day(value) if by == "day" else value, "stored": int(count)} for value, _, count in rows]
 
+    def hours(self, source: str, since: int) -> list[dict[str, int]]:
+        """A source's items by fate in each hour of receipt from the moment `since` on, the earliest hour first.
+
+        `hour` is its beginning (microseconds UTC); hours in which nothing came are left out.
+        """
+        found: dict[int, dict[str, int]] = {}
+        for hour, fate, count in self._reader.select(
+            "select hour, fate, count from quality_count where source = ? and hour >= ? order by hour",
+            (source, since // HOUR),
+        ):
+            empty = {"hour": hour * HOUR, store.RECEIVED: 0, **dict.fromkeys(_FATES, 0)}
+            found.setdefault(hour, empty)[fate] = int(count)
+        return list(found.values())
+
+    def last_hour(self, source: str) -> int | None:
+        """The beginning of the hour in which a source's last items were received, None when none ever were."""
+        (hour,) = self._reader.select("select max(hour) from quality_count where source = ?", (source,))[0]
+        return None if hour is None else int(hour) * HOUR
+
     def events(self, channel: str | None = None) -> list[dict[str, Any]]:
         """Stored events by channel, name and day of receipt, the latest day first."""
         where, parameters = ("where channel = ? ", [channel]) if channel else ("", [])

@@ -1,0 +1,91 @@
+// What the pages do beside htmx. No state of the application lives here.
+"use strict";
+
+const root = document.documentElement;
+const YEAR = 365 * 86400;
+const remember = (name, value) => { document.cookie = `${name}=${value};path=/;max-age=${YEAR};samesite=lax`; };
+
+// The server writes times in the visitor's zone, which only the browser knows. A first page that was written in another
+// zone is asked for once more, but never twice: without cookies the zone stays what it is.
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+if (root.dataset.zone !== zone) {
+  const before = document.cookie.includes("cauce_zone=");
+  remember("cauce_zone", zone);
+  if (!before && document.cookie.includes("cauce_zone=") && document.querySelector("time")) location.reload();
+}
+
+// `tick` comes every two seconds while somebody can see the page: live parts ask anew when it comes.
+setInterval(() => { if (!document.hidden) document.body.dispatchEvent(new CustomEvent("tick")); }, 2000);
+
+function toggleTheme() {
+  const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  root.dataset.theme = dark ? "light" : "dark";
+  remember("cauce_theme", root.dataset.theme);
+}
+
+function toggle(opener) {
+  const target = document.getElementById(opener.dataset.opens);
+  if (target instanceof HTMLDialogElement) {
+    target.showModal();
+    return;
+  }
+  opener.setAttribute("aria-expanded", String(target.classList.toggle("open")));
+}
+
+async function copy(button) {
+  const source = document.querySelector(button.dataset.copies);
+  await navigator.clipboard.writeText(source.value ?? source.textContent);
+  const label = button.querySelector("span") || button;
+  const said = label.textContent;
+  label.textContent = button.dataset.copied || said;
+  setTimeout(() => { label.textContent = said; }, 2000);
+}
+
+document.addEventListener("click", event => {
+  const on = selector => event.target.closest(selector);
+  if (on("[data-theme-switch]")) toggleTheme();
+  else if (on("[data-copies]")) copy(on("[data-copies]"));
+  else if (on("[data-opens]")) toggle(on("[data-opens]"));
+  else if (on("[data-closes]")) {
+    const dialog = on("dialog");
+    if (dialog) dialog.close();
+    else on(".note, [data-closable]")?.remove();
+  }
+});
+
+document.addEventListener("change", event => {
+  if (event.target.matches("[data-submits]")) event.target.form.requestSubmit();
+});
+
+document.addEventListener("keydown", event => {
+  if (event.key !== "Escape") return;
+  const opener = document.querySelector("[data-opens][aria-expanded='true']");
+  if (opener) { toggle(opener); opener.focus(); }
+});
+
+// What a part of a chart says, beside the pointer or the finger. The same stands in the table below each chart.
+const tip = document.createElement("div");
+tip.className = "tip";
+tip.hidden = true;
+tip.setAttribute("aria-hidden", "true");
+document.body.append(tip);
+let told = null;
+
+function tell(event) {
+  const part = event.target instanceof Element ? event.target.closest("[data-tip]") : null;
+  if (part !== told) {
+    told?.classList.remove("on");
+    part?.classList.add("on");
+    told = part;
+    tip.hidden = !part;
+    if (part) tip.textContent = part.dataset.tip;
+  }
+  if (!part) return;
+  const box = tip.getBoundingClientRect();
+  const left = event.clientX + 14 + box.width > innerWidth ? event.clientX - box.width - 14 : event.clientX + 14;
+  tip.style.left = `${Math.max(6, left)}px`;
+  tip.style.top = `${Math.max(6, Math.min(event.clientY - box.height / 2, innerHeight - box.height - 6))}px`;
+}
+document.addEventListener("pointermove", tell);
+document.addEventListener("pointerdown", tell);
+document.addEventListener("scroll", () => { tip.hidden = true; told = null; }, { passive: true });
