@@ -1,12 +1,40 @@
-"""What the tests of the river share."""
+"""What the tests of the river share: fresh folders, and the engines over which its promises are kept."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from cauce.testing.simulate import River
+from tests.postgres.engines import Pool
+
+ELSEWHERE = {
+    "test_promises": None,
+    "test_devices": {"test_any_order_gives_the_same_owners_and_every_event_has_one"},
+    "test_faults": {
+        "test_garbage_never_stops_the_river",
+        "test_a_poisoned_event_is_quarantined_and_its_neighbours_are_stored",
+        "test_deep_nesting_is_one_bad_item",
+    },
+    "test_erasure_river": {
+        "test_neighbours_are_as_if_the_person_had_never_been",
+        "test_later_events_are_suppressed_and_everybody_else_goes_on",
+    },
+}
+"""Tests that run over PostgreSQL too, by module; None for all."""
+FEW = 2
+"""Examples of a generated test that the quick run tries over PostgreSQL; the marker `postgres` tries all."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    names = ELSEWHERE.get(metafunc.module.__name__.rpartition(".")[2], set())
+    if "folder" in metafunc.fixturenames and (names is None or metafunc.function.__name__ in names):
+        engines = ["memory", "postgres", pytest.param("postgres_all", marks=pytest.mark.postgres)]
+        metafunc.parametrize("engine", engines, indirect=True)
 
 
 @pytest.fixture(scope="module")
@@ -21,3 +49,38 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
         return path
 
     return fresh
+
+
+@pytest.fixture(scope="module")
+def pool(request: pytest.FixtureRequest) -> Iterator[Pool]:
+    found = Pool(request.getfixturevalue("postgres_server"))
+    yield found
+    found.close()
+
+
+@pytest.fixture(autouse=True)
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Lets the rivers of a test flow over the engine of its parameter."""
+    name = getattr(request, "param", "memory")
+    if name == "memory":
+        yield
+        return
+    pool: Pool = request.getfixturevalue("pool")
+    monkeypatch.setattr(River, "engines", staticmethod(pool.engines))
+    generated = getattr(request.function, "hypothesis", None)
+    if generated is not None:
+        inner = generated.inner_test
+        left = FEW if name == "postgres" else 10**6
+
+        def bounded(*arguments: Any, **options: Any) -> None:
+            nonlocal left
+            left -= 1
+            if left >= 0:
+                try:
+                    inner(*arguments, **options)
+                finally:
+                    pool.take_back()
+
+        monkeypatch.setattr(generated, "inner_test", bounded)
+    yield
+    pool.take_back()

@@ -142,8 +142,21 @@ def _decision(chance: random.Random, people: int, now: int) -> bytes:
     return decisions.encode(name, pair, "simulation", now)
 
 
+Engines = tuple[Log, Callable[[], Tables]]
+"""A log, and what opens the tables beside it (again)."""
+
+
+def in_memory() -> Engines:
+    """Fresh engines that vanish with the river."""
+    tables = MemoryTables()
+    return MemoryLog(), lambda: tables
+
+
 class River:
     """The real stages over engines that can be killed and opened again. `history` is a folder for Parquet."""
+
+    engines: Callable[[], Engines] = staticmethod(in_memory)
+    """Gives the engines of a river that is told of none; a test replaces it to see its promises kept elsewhere."""
 
     def __init__(
         self,
@@ -155,11 +168,13 @@ class River:
         sources: Mapping[str, Source] = SOURCES,
         **settings: Any,
     ) -> None:
-        self.log: Log = log or MemoryLog()
+        if log is None or tables is None:
+            fresh_log, fresh_tables = self.engines()
+            log, tables = log or fresh_log, tables or fresh_tables
+        self.log: Log = log
         if entries:
             self.log.append(entries)
-        memory = MemoryTables() if tables is None else None
-        self._open: Callable[[], Tables] = tables or (lambda: memory)  # type: ignore[assignment,return-value]
+        self._open = tables
         self._history = history
         self._sources = sources
         self._settings = settings
