@@ -12,10 +12,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from cauce.app import Platform
 from cauce.connectors import tracking
 from cauce.engines.sqlite import SqliteLog
 from cauce.model import Source
+from tests.http.serving import SmallPlatform
 
 SERVER = """
 import sys
@@ -69,8 +69,9 @@ class Sender(threading.Thread):
 
 @pytest.mark.parametrize("acknowledged_before_kill", [1, 60])
 def test_what_was_acknowledged_survives(tmp_path: Path, acknowledged_before_kill: int) -> None:
-    with Platform.open(tmp_path) as platform:
-        key = platform.sources.add(Source("web", "web"))
+    platform = SmallPlatform(tmp_path)
+    key = platform.key
+    platform.close()
     server = subprocess.Popen(
         [sys.executable, "-c", SERVER, str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=ROOT
     )

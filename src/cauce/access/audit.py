@@ -111,7 +111,7 @@ class Audit:
         `action` is `area.verb`; `subject` an id or name, never a value of a person; `details` hold no such value.
         """
         row = self._row(actor, action, subject, details or {}, address)
-        with self._control.changing():
+        with self._control.changing(quietly=True):
             self._insert([row])
 
     def look(self, actor: Actor | str, action: str, subject: str, *, address: str = "") -> None:
@@ -134,7 +134,7 @@ class Audit:
 
     def flush(self) -> None:
         """Writes the looks that wait."""
-        with self._control.changing():
+        with self._control.changing(quietly=True):
             with self._lock:
                 rows, self._looks = self._looks, []
             self._insert(rows)

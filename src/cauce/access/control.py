@@ -81,8 +81,11 @@ class Control:
         return self._tables.execute(sql, parameters)
 
     @contextmanager
-    def changing(self) -> Iterator[None]:
-        """One transaction, all or nothing; a block within it belongs to it."""
+    def changing(self, *, quietly: bool = False) -> Iterator[None]:
+        """One transaction, all or nothing; a block within it belongs to it.
+
+        `quietly`: nothing that anybody keeps in memory changes, so nobody needs to load it anew.
+        """
         with self._lock:
             if self._depth:
                 yield
@@ -91,7 +94,10 @@ class Control:
             try:
                 with self._tables.transaction():
                     # First of all, so that even an engine with many writers does one change after the other.
-                    if not self._tables.execute("update control_change set changes = changes + 1 where id = 1"):
+                    step = 0 if quietly else 1
+                    if not self._tables.execute(
+                        "update control_change set changes = changes + ? where id = 1", (step,)
+                    ):
                         self._tables.upsert(CHANGES, [(1, 1)])
                     yield
             finally:
@@ -109,19 +115,37 @@ class Control:
         with self._lock:
             self._tables.close()
 
-    def watch(self, load: Callable[[], None]) -> Callable[[], None]:
-        """A function that calls `load` when somebody changed something, looking once per `REFRESH_SECONDS` at most."""
-        seen, checked = -1, float("-inf")
+    def watch(self, load: Callable[[], None]) -> Watch:
+        """Keeps current what a process has in memory; see there."""
+        return Watch(self, self._lock, load, self._clock)
 
-        def refresh() -> None:
-            nonlocal seen, checked
-            if self._clock() - checked < REFRESH_SECONDS:
-                return
-            with self._lock:
-                found = self.changes()
-                if found != seen:
-                    load()
-                    seen = found
-                checked = self._clock()
 
-        return refresh
+class Watch:
+    """Calls `load` when somebody changed something in the control database.
+
+    Loads come one after the other and never within another thread's change, so the last one is the newest.
+    """
+
+    def __init__(
+        self, control: Control, lock: threading.RLock, load: Callable[[], None], clock: Callable[[], float]
+    ) -> None:
+        self._control = control
+        self._lock = lock
+        self._load = load
+        self._clock = clock
+        self._seen = -1
+        self._checked = float("-inf")
+
+    def refresh(self) -> None:
+        """Looks once per `REFRESH_SECONDS` at most."""
+        if self._clock() - self._checked >= REFRESH_SECONDS:
+            self.reload()
+
+    def reload(self) -> None:
+        """Looks now, as after a change of one's own."""
+        with self._lock:
+            changes = self._control.changes()
+            if changes != self._seen:
+                self._load()
+                self._seen = changes
+            self._checked = self._clock()

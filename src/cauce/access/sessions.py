@@ -73,7 +73,7 @@ class Sessions:
         )
         with self._control.changing():
             self._control.execute(
-                "delete from access_session where seen < ? or created < ?", now - self._idle, now - self._longest
+                "delete from access_session where seen <= ? or created <= ?", now - self._idle, now - self._longest
             )
             for old in self.list(account)[SESSIONS_MAX - 1 :]:
                 self._control.execute("delete from access_session where id = ?", old.id)
@@ -99,7 +99,7 @@ class Sessions:
         if account is None or account.disabled:
             return None
         if now - session.seen > SEEN_SECONDS * MICROSECONDS:
-            with self._control.changing():
+            with self._control.changing(quietly=True):
                 self._control.execute("update access_session set seen = ? where id = ?", now, session.id)
         return session, account
 

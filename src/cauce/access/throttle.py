@@ -35,7 +35,7 @@ class Attempts:
         """Counts an attempt as failed before it is made, so that many at once do not pass; Throttled when too soon."""
         now = self._clock()
         keys = [self._key(one) for one in who]
-        with self._control.changing():
+        with self._control.changing(quietly=True):
             rows = {key: self._row(key, now) for key in keys}
             wait = max((row[2] - now for row in rows.values()), default=0)
             if wait > 0:
@@ -52,11 +52,20 @@ class Attempts:
                 ],
             )
 
-    def succeeded(self, *who: str) -> None:
-        """Forgives all failures."""
-        with self._control.changing():
-            for one in who:
-                self._control.execute("delete from access_attempt where who = ?", self._key(one))
+    def succeeded(self, account: str, *others: str) -> None:
+        """Forgives the account all failures, and the others (an address) no more than this attempt.
+
+        Else whoever has one account could try those of others without end.
+        """
+        now = self._clock()
+        with self._control.changing(quietly=True):
+            self._control.execute("delete from access_attempt where who = ?", self._key(account))
+            for one in others:
+                self._control.execute(
+                    "update access_attempt set failures = failures - 1, wait_until = ? where who = ?",
+                    now,
+                    self._key(one),
+                )
 
     def _row(self, key: str, now: int) -> tuple[int, int, int]:
         """(failures, last, wait until) of today; none when the last failure is long ago."""

@@ -71,11 +71,11 @@ class Tokens:
         self._clock = clock
         self._lock = threading.Lock()
         self._known: dict[bytes, tuple[Token, Account | None]] = {}
-        self._refresh = control.watch(self._load)
+        self._watch = control.watch(self._load)
 
     def authenticate(self, secret: str) -> Actor | None:
         """Who it is: scopes, and for an account's token no more than the account may now. None for nobody's."""
-        self._refresh()
+        self._watch.refresh()
         hash_ = _hash(secret)
         token, account = self._known.get(hash_, (None, None))
         now = self._clock()
@@ -137,7 +137,7 @@ class Tokens:
             self._control.upsert(TOKENS, [_row(_hash(secret), token)])
             details = {"id": token.id, "scopes": " ".join(token.scopes), "account": account.name if account else ""}
             self._audit.note(by, "token.added", name, details)
-        self._load()
+        self._watch.reload()
         return Made(secret, token)
 
     def revoke(self, id: str, *, account: Account | None = None, by: Actor | str = "") -> Token:
@@ -156,7 +156,7 @@ class Tokens:
             now = self._clock()
             self._control.execute("update access_token set revoked = ? where id = ?", now, token.id)
             self._audit.note(by, "token.revoked", token.name, {"id": token.id})
-        self._load()
+        self._watch.reload()
         return msgspec.structs.replace(token, revoked=now)
 
     def _note_use(self, hash_: bytes, token: Token, account: Account | None, now: int) -> None:
@@ -164,7 +164,7 @@ class Tokens:
             if self._known.get(hash_, (None, None))[0] is not token:
                 return  # another thread has noted it
             self._known[hash_] = (msgspec.structs.replace(token, used=now), account)
-        with self._control.changing():
+        with self._control.changing(quietly=True):
             self._control.execute("update access_token set used = ? where hash = ?", now, hash_)
 
     def _load(self) -> None:

@@ -66,8 +66,8 @@ class Sources:
         self._audit = audit
         control.migrated("sources", (SOURCES, KEYS), ())
         self._known = _Known({}, {})
-        self._refresh = control.watch(self._load)
-        self._refresh()
+        self._watch = control.watch(self._load)
+        self._watch.refresh()
 
     # -- asking -------------------------------------------------------------------------------------------------
 
@@ -163,7 +163,7 @@ class Sources:
 
     def _current(self) -> _Known:
         """What is known, a second old at most."""
-        self._refresh()
+        self._watch.refresh()
         return self._known
 
     def _load(self) -> None:
@@ -187,7 +187,7 @@ class Sources:
         """One transaction; afterwards this process knows it at once."""
         with self._control.changing():
             yield
-        self._load()
+        self._watch.reload()
 
 
 def _hash(key: str) -> bytes:
