@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
+import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,8 +17,10 @@ import pyarrow.compute as pc
 
 from cauce.app.sql_views import person_texts, sql_views
 from cauce.engines.api import Reader
+from cauce.errors import Busy, NotFound
 from cauce.events.masking import Shield, Showing, Shows
-from cauce.events.sql import Limits, Sql, View
+from cauce.events.queries import Queries
+from cauce.events.sql import Asking, Limits, Result, Sql, View
 from cauce.profiles.definitions import Definition
 from cauce.profiles.masking import PUBLIC_TRAITS, masked_trait
 from cauce.quality.personal import CONTEXT, impersonal
@@ -27,13 +32,93 @@ NUMBERS = frozenset({"count", "sum", "average", "min", "max", "unique_count", "d
 """Computed traits that are numbers: they lead to nobody."""
 
 
-class Questions:
-    """SQL engines by what who asks may see; one per platform, for any number of threads. Close it."""
+AT_ONCE_MAX = 2
+"""Statements of doors that run at once: the other reader threads go on answering pages."""
+KEPT_MAX = 100
+KEPT_BYTES_MAX = 128 * 1024 * 1024
+KEPT_SECONDS = 1_800
 
-    def __init__(self, platform: Platform) -> None:
+
+class Answer(msgspec.Struct, frozen=True):
+    """Rows of a statement of somebody; `key` finds them again for a while. `masked` when personal values are not in."""
+
+    key: str
+    statement: str
+    result: Result
+    seconds: float
+    masked: bool
+
+
+class Questions:
+    """SQL for whoever asks through a door, by what they may see; one per platform, any number of threads. Close it."""
+
+    def __init__(self, platform: Platform, clock: Callable[[], float] = time.monotonic) -> None:
         self._platform = platform
+        self._clock = clock
         self._lock = threading.Lock()
         self._shield: Shield | None = None
+        self._running: dict[tuple[str, str], Asking] = {}
+        self._kept: OrderedDict[tuple[str, str], tuple[Answer, float]] = OrderedDict()
+        self.queries = Queries(platform.control)
+
+    def ask(
+        self,
+        owner: str,
+        statement: str,
+        *,
+        personal: bool,
+        run: str = "",
+        rows_max: int = 10_000,
+        seconds: float = 30.0,
+    ) -> Answer:
+        """The answer to a statement, kept for its owner; `run` is a name to stop it by while it runs.
+
+        Busy when others are asking already; for the errors of statements see `Sql.query`.
+        """
+        run = run or secrets.token_hex(8)
+        asking = Asking()
+        with self._lock:
+            if len(self._running) >= AT_ONCE_MAX or (owner, run) in self._running:
+                raise Busy(
+                    f"{len(self._running)} statements are running already", retry_after_seconds=5, hint="Try again soon"
+                )
+            self._running[owner, run] = asking
+        started = self._clock()
+        try:
+            engine = self.engine(personal=personal, limits=Limits(seconds=seconds))
+            result = engine.query(statement, rows_max=rows_max, asking=asking)
+        finally:
+            with self._lock:
+                self._running.pop((owner, run), None)
+        answer = Answer(secrets.token_urlsafe(12), statement, result, self._clock() - started, not personal)
+        self._keep(owner, answer)
+        return answer
+
+    def stop(self, owner: str, run: str) -> bool:
+        """Ends a running statement of somebody; False when none of that name runs."""
+        with self._lock:
+            asking = self._running.get((owner, run))
+        if asking is not None:
+            asking.stop()
+        return asking is not None
+
+    def again(self, owner: str, key: str) -> Answer:
+        """An answer that somebody was given before; NotFound when it is not kept any more."""
+        with self._lock:
+            kept = self._kept.get((owner, key))
+        if kept is None or self._clock() - kept[1] > KEPT_SECONDS:
+            raise NotFound("this result is not kept any more", hint="Run the statement again")
+        return kept[0]
+
+    def _keep(self, owner: str, answer: Answer) -> None:
+        with self._lock:
+            self._kept[owner, answer.key] = answer, self._clock()
+            while self._kept and (
+                len(self._kept) > KEPT_MAX
+                or self._clock() - next(iter(self._kept.values()))[1] > KEPT_SECONDS
+                or sum(kept.result.table.nbytes for kept, _ in self._kept.values()) > KEPT_BYTES_MAX
+            ):
+                self._kept.popitem(last=False)
 
     def engine(self, *, personal: bool, limits: Limits | None = None) -> Sql:
         """The engine for a door: only questions about the views pass; without `personal` all values are masked."""
@@ -56,7 +141,12 @@ class Questions:
             return self._shield
 
     def close(self) -> None:
-        """Deletes the masked copies."""
+        """Stops what runs, and deletes the masked copies."""
+        with self._lock:
+            running = list(self._running.values())
+            self._kept.clear()
+        for asking in running:
+            asking.stop()
         with self._lock:
             if self._shield is not None:
                 self._shield.forget()

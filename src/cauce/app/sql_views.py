@@ -33,8 +33,8 @@ _LINK = Table(
     ),
     ("id",),
 )  # fmt: skip
-_LEDGERS = Table("ledgers", (("subject", "integer"), ("body", "blob")), ("subject",))
-_WORDS = Table("steward_words", (("subject", "integer"), ("body", "blob")), ("subject",))
+_LEDGERS = Table("ledger", (("subject", "integer"), ("body", "blob")), ("subject",))
+_WORDS = Table("steward_word", (("subject", "integer"), ("body", "blob")), ("subject",))
 
 
 def sql_views(profiles: Callable[[], Profiles]) -> dict[str, View]:
