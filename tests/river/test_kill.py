@@ -38,7 +38,7 @@ class KillableCauce(RunningCauce):
         found: list[int] = []
 
         def there() -> bool:
-            found[:] = children_of(self.pid)
+            found[:] = children_of(self.pid, b"runner")
             return bool(found)
 
         self.wait(there, "the runner's process")
@@ -57,13 +57,14 @@ class KillableCauce(RunningCauce):
                 os.kill(runner, signal.SIGKILL)
 
 
-def children_of(pid: int) -> list[int]:
-    """Processes whose parent is `pid` and that have not ended."""
+def children_of(pid: int, named: bytes = b"") -> list[int]:
+    """Processes whose parent is `pid` and that have not ended; those whose command line ends so, when given."""
     found = []
     for status in PROCESSES.glob("[0-9]*/stat"):
         with suppress(OSError):
             state, parent = status.read_text().rpartition(")")[2].split()[:2]
-            if int(parent) == pid and state != "Z":
+            ends = (status.parent / "cmdline").read_bytes().rstrip(b"\0").endswith(named)
+            if int(parent) == pid and state != "Z" and ends:
                 found.append(int(status.parent.name))
     return found
 

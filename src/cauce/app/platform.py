@@ -232,6 +232,14 @@ class Platform:
             return True
         return False
 
+    def follow(self, stopping: Callable[[], bool]) -> None:
+        """Keeps the search index up to date until `stopping()`; waits for its turn when another process does."""
+        while not stopping():
+            with suppress(Locked):
+                self.search.follow(stopping)
+                return
+            time.sleep(0.5)
+
     def run(self, stopping: Callable[[], bool]) -> None:
         """Runs the river until `stopping()`; waits for its turn while another process runs it.
 
@@ -290,8 +298,10 @@ class Platform:
     # -- closing ------------------------------------------------------------------------------------------------
 
     def _close_views(self) -> None:
-        for opened in (*self._searches, *self._opened):
-            opened.close()
+        for search in self._searches:
+            search.close()
+        for reader in self._opened:
+            reader.close()
         self._searches, self._opened = [], []
 
     def close(self) -> None:

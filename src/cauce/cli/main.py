@@ -32,6 +32,7 @@ COMMANDS = {
     "export": "export",
     "identity": "identity",
     "import": "imports",
+    "indexer": "up",
     "people": "people",
     "quarantine": "quarantine",
     "replay": "replay",
@@ -48,7 +49,7 @@ COMMANDS = {
 }
 """Command → module of this package that defines it (as `command_name` or `command`)."""
 
-HIDDEN = {"runner"}
+HIDDEN = {"indexer", "runner"}
 
 P = ParamSpec("P")
 R = TypeVar("R")

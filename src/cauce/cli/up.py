@@ -1,4 +1,4 @@
-"""`cauce up`: the HTTP door and, beside it, one runner process that is started again when it dies."""
+"""`cauce up`: the HTTP door and, beside it, a runner and an indexer that are started again when they die."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
@@ -26,16 +26,18 @@ from cauce.settings import Settings
 
 RESTART_SECONDS_MAX = 5.0
 BACKLOG = 2_048
+INDEXER_NICENESS = 10
 
 
-class RunnerProcess:
-    """Keeps one `cauce runner` alive until `stop`; waits a little longer after each quick death."""
+class Companion:
+    """Keeps one `cauce runner` or `cauce indexer` alive until `stop`; waits a little longer after each quick death."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._command = [sys.executable, "-m", "cauce", "--data", str(settings.folder), "runner"]
+    def __init__(self, settings: Settings, name: str) -> None:
+        self._name = name
+        self._command = [sys.executable, "-m", "cauce", "--data", str(settings.folder), name]
         self._stopping = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
-        self._thread = threading.Thread(target=self._watch, name="runner-watch", daemon=True)
+        self._thread = threading.Thread(target=self._watch, name=f"{name}-watch", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
@@ -55,7 +57,7 @@ class RunnerProcess:
             if self._stopping.is_set():
                 return
             wait_seconds = 0.1 if time.monotonic() - started > 10 else min(wait_seconds * 2, RESTART_SECONDS_MAX)
-            errors.print(f"[yellow]runner ended with {code}; starting again in {wait_seconds:.1f} s[/yellow]")
+            errors.print(f"[yellow]{self._name} ended with {code}; starting again in {wait_seconds:.1f} s[/yellow]")
             self._stopping.wait(wait_seconds)
 
 
@@ -114,9 +116,9 @@ def up(context: click.Context, host: str | None, port: int | None, with_runner: 
     with Platform.open(settings) as platform, listening(settings.host, settings.port) as listener:
         url = url_of(listener)
         server = server_for(platform)
-        runner = RunnerProcess(settings)
-        if with_runner:
-            runner.start()
+        companions = [Companion(settings, name) for name in (["runner"] if with_runner else []) + ["indexer"]]
+        for companion in companions:
+            companion.start()
         started = {"url": url, "data": str(settings.folder), "pid": os.getpid(), **first_sign_in(platform, url)}
         # One line, so that a program that starts Cauce reads it without waiting for an end that does not come.
         click.echo(msgspec.json.encode(started) if as_json else _welcome(started))
@@ -124,8 +126,8 @@ def up(context: click.Context, host: str | None, port: int | None, with_runner: 
         try:
             server.run(sockets=[listener])
         finally:
-            if with_runner:
-                runner.stop()
+            for companion in companions:
+                companion.stop()
 
 
 def first_sign_in(platform: Platform, url: str) -> dict[str, str]:
@@ -146,14 +148,32 @@ def _welcome(started: dict[str, object]) -> str:
     )
 
 
-@click.command(hidden=True)
-@click.pass_context
-def runner(context: click.Context) -> None:
-    """Process the log until stopped (started by `cauce up`)."""
+@contextmanager
+def stopped_by_signals() -> Iterator[Callable[[], bool]]:
+    """Says when a companion process should end: at a signal, or when whoever started it is gone.
+
+    An orphan stops by itself, so that a killed `up` leaves nobody behind who holds the state.
+    """
     stopping = threading.Event()
     parent = os.getppid()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    with Platform.open(settings_of(context)) as platform:
-        # An orphan stops by itself, so that a killed `up` leaves nobody behind who holds the state.
-        platform.run(lambda: stopping.is_set() or os.getppid() != parent)
+    yield lambda: stopping.is_set() or os.getppid() != parent
+
+
+@click.command(hidden=True)
+@click.pass_context
+def runner(context: click.Context) -> None:
+    """Process the log until stopped (started by `cauce up`)."""
+    with stopped_by_signals() as stopping, Platform.open(settings_of(context)) as platform:
+        platform.run(stopping)
+
+
+@click.command(hidden=True)
+@click.pass_context
+def indexer(context: click.Context) -> None:
+    """Keep the search index up to date until stopped (started by `cauce up`)."""
+    with stopped_by_signals() as stopping, Platform.open(settings_of(context)) as platform:
+        with suppress(OSError):
+            os.nice(INDEXER_NICENESS)  # the river and the doors go first
+        platform.follow(stopping)
