@@ -35,7 +35,8 @@ class SmallPlatform:
         self.log = MemoryLog() if log is None else log
         self.control = Control(SqliteTables(folder / "control.db"))
         self.audit = Audit(self.control)
-        self.access = Access(self.control, self.audit, b"tests")
+        self.secret = b"tests"
+        self.access = Access(self.control, self.audit, self.secret)
         self.sources = Sources(self.control, self.audit)
         self.quality = Quality()
         self.lag_bytes = 0

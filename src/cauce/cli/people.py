@@ -11,13 +11,28 @@ from rich.text import Text
 
 from cauce.app import Platform
 from cauce.cli.main import Suggesting, json_option, output, pass_platform, table, user
-from cauce.http import people as described
+from cauce.http.api import moments
+from cauce.http.api.people import page_of, profile_of
 from cauce.identity.api import text_of
 
 
 @click.group(cls=Suggesting)
 def people() -> None:
     """Look at a person: KEY is kind:value, such as email:ana@example.com, or a person id."""
+
+
+@people.command()
+@click.argument("text")
+@click.option("--limit", default=20, show_default=True, help="People of the page.")
+@click.option("--cursor", default="", help="Go on where the page before ended.")
+@json_option
+@pass_platform
+def search(platform: Platform, text: str, limit: int, cursor: str, as_json: bool) -> None:
+    """Find people by an identifier, its beginning, or words of a name; errors in typing are forgiven."""
+    platform.search.refresh()
+    found = platform.search.find(text, limit, cursor)
+    hits = [{"id": hit.text, "why": hit.why, "kind": hit.kind, "matched": hit.matched} for hit in found.hits]
+    output(as_json, {"hits": hits, "cursor": found.cursor, "more": found.more}, _hits)
 
 
 @people.command()
@@ -28,8 +43,8 @@ def people() -> None:
 def show(platform: Platform, key: str, as_of: str | None, as_json: bool) -> None:
     """Show the golden record, identifiers, computed traits and consents of a person."""
     person = platform.people.locate(key).id
-    profile = platform.profiles.profile(person, as_of=described.moment(as_of) if as_of else None)
-    output(as_json, described.described(profile), _shown)
+    moment = moments.read(as_of, "as_of", end_of_day=True) if as_of else None
+    output(as_json, msgspec.to_builtins(profile_of(platform.profiles.profile(person, as_of=moment))), _shown)
 
 
 @people.command()
@@ -52,7 +67,7 @@ def timeline(
     """Show what a person did in all channels, newest first."""
     person = platform.people.locate(key).id
     page = platform.profiles.timeline(person, cursor=cursor, limit=limit, channels=channels, events=events)
-    output(as_json, described.page_described(page), _timeline)
+    output(as_json, msgspec.to_builtins(page_of(person, page)), _timeline)
 
 
 @people.command()
@@ -72,6 +87,16 @@ def erase(platform: Platform, key: str, suppress: bool, yes: bool, as_json: bool
     position = platform.decide("person.erased", erased, user())
     found = {"person": text_of(person), "identifiers": len(identifiers), "decision": position}
     output(as_json, found, lambda _: f"erased: {len(identifiers)} identifiers and everything stored by them")
+
+
+def _hits(found: dict[str, Any]) -> Group | str:
+    if not found["hits"]:
+        return "nobody was found"
+    rows = table("person", "why", "matched", "kind")
+    for hit in found["hits"]:
+        rows.add_row(hit["id"], hit["why"], hit["matched"], hit["kind"])
+    on = f"next: --cursor {found['cursor']}" if found["cursor"] else ""
+    return Group(rows, Text(on or ("there are more: say more of them" if found["more"] else "that is all")))
 
 
 def _shown(found: dict[str, Any]) -> Group:

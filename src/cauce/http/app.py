@@ -12,7 +12,8 @@ from starlette.routing import BaseRoute
 
 from cauce.errors import CauceError, NotFound
 from cauce.events.intake import GroupCommit
-from cauce.http import health, metrics, people
+from cauce.http import health, metrics
+from cauce.http.api.application import Api
 from cauce.http.asgi import ASGI, Receive, Scope, Send
 from cauce.http.guard import Guard
 from cauce.http.health import Health
@@ -37,10 +38,11 @@ def create_app(platform: Any, pages: Pages | None = None) -> ASGI:
     measured.queue.set_function(lambda: commit.queue_bytes)
     seen = Health(platform, commit)
     readers = Readers()
+    api = Api(platform)
     routes: list[BaseRoute] = [
         *health.routes(seen),
         *metrics.routes(measured, seen),
-        *people.routes(platform, readers),
+        *api.routes(),
         *(pages(platform, readers) if pages else ()),
     ]
     intake = Intake(platform.sources, commit, platform.settings, seen, measured)
@@ -51,22 +53,22 @@ def create_app(platform: Any, pages: Pages | None = None) -> ASGI:
         if kind == "http":
             await (intake if intake.serves(scope["path"]) else rest)(scope, receive, send)
         elif kind == "lifespan":
-            await _live(receive, send, commit, seen)
+            await _live(receive, send, [commit, seen, api])
         else:
             await rest(scope, receive, send)
 
     return app
 
 
-async def _live(receive: Receive, send: Send, commit: GroupCommit, seen: Health) -> None:
+async def _live(receive: Receive, send: Send, closing: list[GroupCommit | Health | Api]) -> None:
     """The server's lifespan: what is waiting at its end is written before it ends."""
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
-            commit.close()
-            seen.close()
+            for part in closing:
+                part.close()
             await send({"type": "lifespan.shutdown.complete"})
             return
 

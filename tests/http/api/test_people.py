@@ -6,10 +6,11 @@ import logging
 from urllib.parse import quote
 
 import httpx
+import msgspec
 import pytest
 
 from cauce.app import Platform
-from cauce.http.people import page_described
+from cauce.http.api.people import page_of
 from cauce.identity.api import text_of
 from cauce.model import Event
 from cauce.profiles.api import TimelineEvent, TimelinePage
@@ -100,7 +101,7 @@ def test_the_timeline_can_be_filtered(client):
 def test_the_timeline_names_the_shared_device_that_lent_an_event():
     event = Event("m1", "kiosk", "store", "track", "Shown", 0, 0, 1)
     own, lent = TimelineEvent(1, event), TimelineEvent(1, event, "device_id:tablet-12")
-    described = page_described(TimelinePage((own, lent), ""))["events"]
+    described = msgspec.to_builtins(page_of(1, TimelinePage((own, lent), "")))["events"]
     assert "device" not in described[0]
     assert described[1] == {**described[0], "device": "device_id:tablet-12"}
 
@@ -142,7 +143,7 @@ def test_nobody_is_404(client, key):
 def test_wrong_parameters_of_the_timeline_are_400(client, query):
     found = client.get(f"/v1/people/{ANA}/timeline?{query}")
     assert found.status_code == 400
-    assert found.json().keys() == {"code", "message"}
+    assert found.json().keys() == {"code", "message", "details"}
     assert "expected" in found.json()["message"]
 
 

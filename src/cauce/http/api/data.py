@@ -1,0 +1,121 @@
+"""Questions in SQL, and what people decided."""
+
+from __future__ import annotations
+
+import base64
+import math
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from cauce.client.types import data as types
+from cauce.client.types.common import Nothing, Page
+from cauce.errors import DefinitionInvalid, TooLarge
+from cauce.events.sql import Limits, Sql
+from cauce.http.api.moments import told
+from cauce.http.api.operation import AnyCall, Call, Operation
+from cauce.http.api.sight import PERSONAL
+
+LIMITS = Limits(seconds=30.0, memory_mb=1_024)
+
+
+def engine_of(call: AnyCall) -> Sql:
+    """SQL as the caller may see it: without `people.personal` over masked copies."""
+    return call.platform.questions.engine(personal=call.actor.may(PERSONAL), limits=LIMITS)
+
+
+def ask(call: Call[Nothing, types.Statement]) -> types.Result:
+    found = engine_of(call).query(call.body.statement, rows_max=call.body.rows_max)
+    columns = [types.Column(name=field.name, type=str(field.type)) for field in found.table.schema]
+    rows = [[plain(value) for value in row] for row in found.rows]
+    return types.Result(columns=columns, rows=rows, truncated=found.truncated)
+
+
+def plain(value: Any) -> Any:
+    """A value of a result as JSON has it: what it has no form for is text, what is no number is null."""
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, datetime | date | time):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, Decimal | UUID):
+        return str(value)
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, dict):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    return str(value)
+
+
+def views(call: Call[Nothing, None]) -> types.Views:
+    return types.Views(views=engine_of(call).view_names)
+
+
+def decisions(call: Call[types.DecisionsQuery, None]) -> Page[types.Decision]:
+    after, limit = int(call.place[0]) if call.place else 0, call.query.limit
+    archive = call.platform.archive
+    found = archive.audit(after=after, limit=limit + 1, name=call.query.name, descending=False)
+    shown = found[:limit]
+    personal = call.actor.may(PERSONAL)
+    items = [
+        types.Decision(
+            position=event.position,
+            name=event.name,
+            by=str(event.context.get("by", "")),
+            occurred=told(event.occurred),
+            properties=event.properties if personal else {},
+        )
+        for event in shown
+    ]
+    return Page(items=items, cursor=call.cursor_at((shown[-1].position,)) if len(found) > limit else "")
+
+
+OPERATIONS = (
+    Operation(
+        name="sql.ask",
+        method="POST",
+        path="/v1/sql",
+        summary="Ask in SQL",
+        description="One statement that reads, in DuckDB's SQL, over the views of one moment. It may take 30 seconds "
+        "and a gigabyte. Without `people.personal` it runs over masked copies.",
+        permission="data.sql",
+        handle=ask,
+        body=types.Statement,
+        answer=types.Result,
+        errors=(DefinitionInvalid, TooLarge),
+        lane="heavy",
+        audit="sql.asked",
+        example={"statement": "select channel, count(*) as events from events group by channel order by events desc"},
+    ),
+    Operation(
+        name="sql.views",
+        method="GET",
+        path="/v1/sql/views",
+        summary="List the views that SQL may read",
+        permission="data.sql",
+        handle=views,
+        answer=types.Views,
+    ),
+    Operation(
+        name="decisions.list",
+        method="GET",
+        path="/v1/decisions",
+        summary="List what people decided",
+        description="From the first one on, as they stand in the log: definitions, splits, joins, replays, erasures. "
+        "Their properties are told to those who may see personal data.",
+        permission="audit.read",
+        handle=decisions,
+        query=types.DecisionsQuery,
+        answer=Page[types.Decision],
+        audit="decision.seen",
+        is_look=True,
+        subject=lambda call, _answer: call.query.name,
+        parameters={"name": "identity.refused"},
+    ),
+)

@@ -1,0 +1,132 @@
+"""An operation as it is declared: where it is, who may, what goes in and comes out, and the function that does it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+
+import msgspec
+
+from cauce.access.api import Actor
+from cauce.client.types.common import Nothing
+from cauce.errors import CauceError, Unreadable
+
+if TYPE_CHECKING:
+    from cauce.app import Platform
+
+Query = TypeVar("Query")
+Body = TypeVar("Body")
+
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+Lane = Literal["read", "heavy", "write"]
+"""Which threads carry an operation out: quick questions, long ones, and those that wait for the river."""
+
+WHOLE_MAX = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[Query, Body]):
+    """One call of an operation: who calls, the parts of the path, parameters and body, already checked.
+
+    `place` is where the page before ended, () at the beginning; `cursor_at` writes the cursor that goes on from there.
+    """
+
+    platform: Platform
+    actor: Actor
+    path: Mapping[str, str]
+    query: Query
+    body: Body
+    place: tuple[Any, ...]
+    cursor_at: Callable[[tuple[Any, ...]], str]
+
+    def whole(self, name: str) -> int:
+        """A part of the path as a whole number; Unreadable when it is none."""
+        text = self.path[name]
+        if not (text.isascii() and text.isdigit() and int(text[:20]) <= WHOLE_MAX):
+            raise Unreadable(f"expected {name} in the path to be a whole number, got {text[:80]!r}")
+        return int(text)
+
+    @property
+    def offset(self) -> int:
+        """How many items of a numbered list the pages before held."""
+        return int(self.place[0]) if self.place else 0
+
+
+AnyCall = Call[Any, Any]
+Handler = Callable[[AnyCall], Any]
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the table.
+
+    `name` is `resource.verb`, the operation's id and the client's method. `permission` "" lets every token in.
+    `guard` gives what is there now, for the ETag: two people who change one definition do not overwrite each other.
+    `audit` is the word for the audit trail and `subject` what it is about, never with a personal value; "" leaves none,
+    because what it calls notes it itself. `is_look`: somebody saw a person, and changed nothing.
+    `example` is a body that can be sent, `parameters` an example of the query.
+    """
+
+    name: str
+    method: Method
+    path: str
+    summary: str
+    permission: str
+    handle: Handler
+    answer: Any = None
+    status: int = 200
+    description: str = ""
+    query: type[msgspec.Struct] = Nothing
+    body: type[msgspec.Struct] | None = None
+    errors: tuple[type[CauceError], ...] = ()
+    lane: Lane = "read"
+    guard: Handler | None = None
+    audit: str = ""
+    is_look: bool = False
+    subject: Callable[[AnyCall, Any], str] | None = None
+    example: dict[str, Any] = {}
+    parameters: dict[str, Any] = {}
+
+    @property
+    def resource(self) -> str:
+        return self.name.partition(".")[0]
+
+    @property
+    def changes(self) -> bool:
+        """Whether it may change something, so that it must not be done twice by accident."""
+        return self.method != "GET"
+
+    @property
+    def path_names(self) -> list[str]:
+        """Names of the variable parts of the path, in order."""
+        return [part[1:-1] for part in self.path.split("/") if part.startswith("{")]
+
+
+class PathPart(msgspec.Struct, frozen=True):
+    """A variable part of a path: what it is, and an example of it."""
+
+    help: str
+    example: str | int
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        number = isinstance(self.example, int)
+        return {"type": "integer", "minimum": 1} if number else {"type": "string", "minLength": 1}
+
+
+PATH_PARTS: dict[str, PathPart] = {
+    "key": PathPart(
+        "A person: `kind:value`, such as `email:ana@tienda.es`, or an id such as `p_7a183qvc78b00`. "
+        "Encode `/`, `%`, `#` and `?` of the value.",
+        "email:ana@tienda.es",
+    ),
+    "source": PathPart("Name of a source.", "web"),
+    "hint": PathPart("Last characters of a write key.", "x9Qz"),
+    "position": PathPart("Position of a quarantined event.", 1_048_576),
+    "contract": PathPart("Key of a contract, such as `track:Order Completed`.", "track:Order Completed"),
+    "trait": PathPart("Name of a trait.", "firstName"),
+    "computed": PathPart("Name of a computed trait.", "orders_90_days"),
+    "account": PathPart("Name of an account.", "ana"),
+    "token": PathPart("Id of a token.", "t_7a183qvc"),
+}
+"""What the variable parts of paths mean, the same in every path."""

@@ -1,0 +1,146 @@
+"""Sources and their write keys."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import UNSET
+
+from cauce.client.types import sources as types
+from cauce.client.types.common import Nothing, Page, Paging
+from cauce.errors import Conflict, DefinitionInvalid, NotFound
+from cauce.events.sources import HINT_CHARACTERS, Key
+from cauce.http.api.moments import told
+from cauce.http.api.operation import Call, Operation
+from cauce.http.api.paging import page_after
+from cauce.model import Source
+
+
+def source_of(source: Source) -> types.Source:
+    return msgspec.convert(source, types.Source, from_attributes=True)
+
+
+def key_of(key: Key) -> types.Key:
+    return types.Key(source=key.source, hint=key.hint, created=told(key.created), revoked=told(key.revoked))
+
+
+def list_(call: Call[Paging, None]) -> Page[types.Source]:
+    return page_after(call, call.platform.sources.list(), lambda source: source.name, source_of)
+
+
+def add(call: Call[Nothing, types.NewSource]) -> types.AddedSource:
+    source = msgspec.convert(call.body, Source, from_attributes=True)
+    key = call.platform.sources.add(source, by=call.actor)
+    return types.AddedSource(source=source_of(call.platform.sources.get(source.name)), key=key)
+
+
+def get(call: Call[Nothing, None]) -> types.Source:
+    return source_of(call.platform.sources.get(call.path["source"]))
+
+
+def change(call: Call[Nothing, types.SourceChange]) -> types.Source:
+    changes = {name: value for name, value in msgspec.structs.asdict(call.body).items() if value is not UNSET}
+    return source_of(call.platform.sources.change(call.path["source"], by=call.actor, **changes))
+
+
+def keys(call: Call[Nothing, None]) -> Page[types.Key]:
+    found = call.platform.sources.keys(call.path["source"])
+    return Page(items=[key_of(key) for key in found], cursor="")
+
+
+def rotate(call: Call[Nothing, None]) -> types.NewKey:
+    source = call.path["source"]
+    key = call.platform.sources.rotate(source, by=call.actor)
+    return types.NewKey(source=source, key=key, hint=key[-HINT_CHARACTERS:])
+
+
+def revoke(call: Call[Nothing, None]) -> None:
+    call.platform.sources.revoke(call.path["source"], call.path["hint"], by=call.actor)
+
+
+EXAMPLE = {"name": "web", "channel": "web"}
+
+OPERATIONS = (
+    Operation(
+        name="sources.list",
+        method="GET",
+        path="/v1/sources",
+        summary="List the sources",
+        permission="sources.read",
+        handle=list_,
+        query=Paging,
+        answer=Page[types.Source],
+    ),
+    Operation(
+        name="sources.add",
+        method="POST",
+        path="/v1/sources",
+        summary="Add a source",
+        description="The write key in the answer is shown only now.",
+        permission="sources.write",
+        handle=add,
+        body=types.NewSource,
+        answer=types.AddedSource,
+        status=201,
+        errors=(Conflict, DefinitionInvalid),
+        lane="write",
+        example=EXAMPLE,
+    ),
+    Operation(
+        name="sources.get",
+        method="GET",
+        path="/v1/sources/{source}",
+        summary="Get a source",
+        permission="sources.read",
+        handle=get,
+        answer=types.Source,
+        errors=(NotFound,),
+    ),
+    Operation(
+        name="sources.change",
+        method="PATCH",
+        path="/v1/sources/{source}",
+        summary="Change a source",
+        description="What is not named stays. `enabled: false` refuses its requests from now on; what it sent stays.",
+        permission="sources.write",
+        handle=change,
+        body=types.SourceChange,
+        answer=types.Source,
+        errors=(NotFound, DefinitionInvalid),
+        lane="write",
+        example={"mode": "observe"},
+    ),
+    Operation(
+        name="sources.keys",
+        method="GET",
+        path="/v1/sources/{source}/keys",
+        summary="List the write keys of a source",
+        permission="sources.read",
+        handle=keys,
+        answer=Page[types.Key],
+        errors=(NotFound,),
+    ),
+    Operation(
+        name="sources.rotate",
+        method="POST",
+        path="/v1/sources/{source}/keys",
+        summary="Make a further write key",
+        description="It is shown only now. The older ones work until they are revoked.",
+        permission="sources.write",
+        handle=rotate,
+        answer=types.NewKey,
+        status=201,
+        errors=(NotFound,),
+        lane="write",
+    ),
+    Operation(
+        name="sources.revoke",
+        method="DELETE",
+        path="/v1/sources/{source}/keys/{hint}",
+        summary="Revoke a write key",
+        permission="sources.write",
+        handle=revoke,
+        status=204,
+        errors=(NotFound,),
+        lane="write",
+    ),
+)
