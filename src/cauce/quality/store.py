@@ -128,6 +128,8 @@ def entry_of(row: Row) -> Entry:
 
 def row_of(entry: Entry) -> Row:
     values = list(msgspec.structs.astuple(entry))
+    for place in (2, 3, 4):  # what a client calls things may hold NUL, which is why it is here, and which no table keeps
+        values[place] = values[place].replace("\x00", "\ufffd")
     values[7] = msgspec.json.encode(entry.reasons).decode()
     return tuple(values)
 

@@ -14,9 +14,10 @@ import psycopg
 from psycopg import errors, pq
 from psycopg.adapt import AdaptersMap, Dumper, Loader
 from psycopg.types.numeric import Int8BinaryDumper, NumericBinaryLoader
+from psycopg.types.string import StrBinaryDumper
 
 from cauce.engines.api import Row
-from cauce.engines.postgres.wire import ARRAY_TYPES
+from cauce.engines.postgres.wire import ARRAY_TYPES, storable
 from cauce.errors import Busy, CauceError, StorageBroken
 
 SERVER_VERSION_MIN = 140_000
@@ -114,6 +115,13 @@ class _ArrayDumper(Dumper):
         return obj
 
 
+class _TextDumper(StrBinaryDumper):
+    """A text as the tables would hold it, so that looking for one that cannot be there finds nothing."""
+
+    def dump(self, obj: str) -> Any:
+        return super().dump(storable(obj))
+
+
 class _WholeNumberLoader(Loader):
     """`sum` of 64-bit numbers is *numeric* for PostgreSQL and a whole number for Cauce."""
 
@@ -133,6 +141,7 @@ def _adapters() -> AdaptersMap:
     for kind, oid in ARRAY_TYPES.items():
         adapters.register_dumper(kind, type(f"{kind.__name__}Dumper", (_ArrayDumper,), {"oid": oid}))
     adapters.register_dumper(int, Int8BinaryDumper)  # always one type, so that a statement is prepared once
+    adapters.register_dumper(str, _TextDumper)
     adapters.register_loader("numeric", _WholeNumberLoader)
     return adapters
 

@@ -71,9 +71,14 @@ def _fixed(element: int, values: Sequence[Any]) -> bytes:
     return cells.tobytes()
 
 
+def storable(text: str) -> str:
+    """The text without NUL, which PostgreSQL keeps in no text; U+FFFD stands in its place."""
+    return text.replace("\x00", "\ufffd") if "\x00" in text else text
+
+
 def texts(values: Sequence[str | None]) -> TextArray:
     """UnicodeEncodeError for half a surrogate pair, which no database keeps."""
-    return TextArray(_varying(TEXT, [None if value is None else value.encode() for value in values]))
+    return TextArray(_varying(TEXT, [None if value is None else storable(value).encode() for value in values]))
 
 
 def blobs(values: Sequence[bytes | None]) -> ByteaArray:
