@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +13,57 @@ from hypothesis import strategies as st
 from cauce.engines import sqlite
 from cauce.engines.api import Table
 from cauce.engines.memory import Broken, Faults, MemoryLog, MemoryTables
+from cauce.engines.postgres import PostgresLog, PostgresTables
 from cauce.engines.sqlite import SqliteLog, SqliteReader, SqliteTables
 from cauce.errors import StorageBroken
 from cauce.testing.engines import VISIT, LogSuite, TablesSuite, checks
+from tests.postgres.engines import Pool
 
-TABLES = {"sqlite": lambda folder: SqliteTables(folder / "state.db"), "memory": lambda _: MemoryTables()}
-LOGS = {"sqlite": lambda folder: SqliteLog(folder / "log.db"), "memory": lambda _: MemoryLog()}
+Make = Callable[[], Any]
+
+
+@pytest.fixture(scope="module")
+def pool(request: pytest.FixtureRequest) -> Iterator[Pool]:
+    found = Pool(request.getfixturevalue("postgres_server"))
+    yield found
+    found.close()
+
+
+@pytest.fixture(params=["sqlite", "memory", "postgres"])
+def engines(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Make, Make]]:
+    """What opens a log, and what opens tables, both on the same place at every call; closed at the end."""
+    opened: list[Any] = []
+
+    def closed(make: Make) -> Make:
+        def made() -> Any:
+            opened.append(make())
+            return opened[-1]
+
+        return made
+
+    if request.param == "sqlite":
+        yield closed(lambda: SqliteLog(tmp_path / "log.db")), closed(lambda: SqliteTables(tmp_path / "state.db"))
+    elif request.param == "memory":
+        yield MemoryLog, MemoryTables
+    else:
+        pool: Pool = request.getfixturevalue("pool")
+        database = pool.database()
+        yield (
+            closed(lambda: PostgresLog(pool.url, database.home)),
+            closed(lambda: PostgresTables(pool.url, database.state)),
+        )
+    for each in opened:
+        each.close()
 
 
 @pytest.mark.parametrize("check", checks(TablesSuite), ids=lambda check: check.__name__)
-@pytest.mark.parametrize("engine", TABLES)
-def test_tables(engine: str, check: Callable[[Any], None], tmp_path: Path) -> None:
-    check(lambda: TABLES[engine](tmp_path))
+def test_tables(engines: tuple[Make, Make], check: Callable[[Any], None]) -> None:
+    check(engines[1])
 
 
 @pytest.mark.parametrize("check", checks(LogSuite), ids=lambda check: check.__name__)
-@pytest.mark.parametrize("engine", LOGS)
-def test_log(engine: str, check: Callable[[Any], None], tmp_path: Path) -> None:
-    check(lambda: LOGS[engine](tmp_path))
+def test_log(engines: tuple[Make, Make], check: Callable[[Any], None]) -> None:
+    check(engines[0])
 
 
 @given(batches=st.lists(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 9)), max_size=6), max_size=40))

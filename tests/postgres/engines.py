@@ -18,6 +18,7 @@ class Pool:
         self.url = server.fresh_database()
         self._numbers = count(1)
         self._free: list[Database] = []
+        self._all: list[Database] = []
         self._lent: list[tuple[Database, list[PostgresLog | PostgresTables]]] = []
 
     def engines(self) -> Engines:
@@ -35,6 +36,10 @@ class Pool:
         opened.append(log)
         return log, tables
 
+    def database(self) -> Database:
+        """Schemas for one test, never used again."""
+        return self._made()
+
     def take_back(self) -> None:
         """Closes and empties all that was lent."""
         for database, opened in self._lent:
@@ -46,12 +51,13 @@ class Pool:
 
     def close(self) -> None:
         self.take_back()
-        for database in self._free:
+        for database in self._all:
             database.close()
 
     def _made(self) -> Database:
         database = Database(self.url, f"river{next(self._numbers)}")
         database.prepare("tests")
+        self._all.append(database)
         return database
 
     def _empty(self, database: Database) -> None:

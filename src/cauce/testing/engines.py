@@ -81,6 +81,53 @@ class TablesSuite:
         assert tables.select_keys("select id from person where name <> ? and id in {keys}", [2, 4], ["n4"]) == [(2,)]
 
     @staticmethod
+    def check_numbers_and_texts_come_back_as_they_were(make: Make) -> None:
+        tables: Tables = make()
+        tables.create((PERSON, PAIR))
+        texts = ["", "Zoë", "a", "Z", "\U0001f600", "%s ? {keys}", "x" * 100_000]
+        numbers = [-(2**63), 2**63 - 1, 0, 1, -1, 2**31, 7]
+        rows = [(number, text, text.encode() or None) for number, text in zip(numbers, texts, strict=True)]
+        with tables.transaction():
+            tables.upsert(PERSON, rows)
+            tables.upsert(PAIR, [(2**62, 1, 0.1), (2**62, 2, None)])
+        assert sorted(tables.select("select * from person")) == sorted(rows)
+        assert [row[0] for row in tables.select("select name from person order by name")] == sorted(texts)
+        assert tables.select("select id from person where name = '?' or name = ?", ["Zoë"]) == [(2**63 - 1,)]
+        assert tables.select("select sum(high), count(weight) from pair") == [(3, 1)]
+        assert tables.select("select weight from pair order by high") == [(0.1,), (None,)]
+
+    @staticmethod
+    def check_a_large_batch_is_whole(make: Make) -> None:
+        tables: Tables = make()
+        tables.create((PERSON, VISIT))
+        people = [(key, "n" * (key % 9), bytes([key % 256]) * 300) for key in range(45_000)]
+        with tables.transaction():
+            tables.upsert(PERSON, (row for row in people))
+            tables.upsert(PERSON, [(key, "again", None) for key in range(0, 45_000, 1_000)])
+            assert tables.execute("delete from person where id >= ?", [44_000]) == 1_000
+        assert tables.select("select count(*), max(id) from person") == [(44_000, 43_999)]
+        assert len(tables.select("select id from person where name = 'again'")) == 44
+        found = [row for chunk in tables.scan_all(PERSON, 7_000) for row in chunk]
+        assert [row[0] for row in found] == list(range(44_000))
+
+    @staticmethod
+    def check_a_failed_statement_undoes_the_transaction(make: Make) -> None:
+        tables: Tables = make()
+        tables.create((PERSON,))
+        try:
+            with tables.transaction():
+                tables.upsert(PERSON, [(1, "Ana", None)])
+                tables.select("select nothing from nowhere")
+        except Exception:  # noqa: S110 - each engine has its own fault for it
+            pass
+        else:
+            raise AssertionError("a statement that makes no sense was carried out")
+        assert tables.select("select * from person") == []
+        with tables.transaction():
+            tables.upsert(PERSON, [(2, "Luis", None)])
+        assert tables.select("select id from person") == [(2,)]
+
+    @staticmethod
     def check_scan_reads_runs_in_order(make: Make) -> None:
         tables: Tables = make()
         tables.create((VISIT,))
