@@ -70,8 +70,9 @@ class Questions:
         run: str = "",
         rows_max: int = 10_000,
         seconds: float = 30.0,
+        keep: bool = True,
     ) -> Answer:
-        """The answer to a statement, kept for its owner; `run` is a name to stop it by while it runs.
+        """The answer to a statement, kept for its owner unless told not to; `run` is a name to stop it by.
 
         Busy when others are asking already; for the errors of statements see `Sql.query`.
         """
@@ -91,7 +92,8 @@ class Questions:
             with self._lock:
                 self._running.pop((owner, run), None)
         answer = Answer(secrets.token_urlsafe(12), statement, result, self._clock() - started, not personal)
-        self._keep(owner, answer)
+        if keep:
+            self._keep(owner, answer)
         return answer
 
     def stop(self, owner: str, run: str) -> bool:
