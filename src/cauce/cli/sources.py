@@ -11,36 +11,8 @@ from rich.table import Table
 from cauce.app import Platform
 from cauce.cli.main import json_option, output, pass_platform, user
 from cauce.events.sources import MODES
+from cauce.http.snippets import snippets
 from cauce.model import Source, to_iso
-
-SNIPPETS = {
-    "Web page (Segment)": """\
-import {{ AnalyticsBrowser }} from '@segment/analytics-next'
-const analytics = AnalyticsBrowser.load({{ writeKey: '{key}', cdnURL: '{url}' }})
-analytics.track('Product Viewed', {{ product_id: 'p1' }})""",
-    "Web page (RudderStack)": """\
-import {{ RudderAnalytics }} from '@rudderstack/analytics-js'
-const analytics = new RudderAnalytics()
-analytics.load('{key}', '{url}', {{ configUrl: '{url}' }})
-analytics.track('Product Viewed', {{ product_id: 'p1' }})""",
-    "Node": """\
-import {{ Analytics }} from '@segment/analytics-node'
-const analytics = new Analytics({{ writeKey: '{key}', host: '{url}' }})
-analytics.track({{ userId: 'u1', event: 'Order Completed', properties: {{ total: 27.5 }} }})""",
-    "Python": """\
-import segment.analytics as analytics
-analytics.write_key = '{key}'
-analytics.host = '{url}'
-analytics.track('u1', 'Order Completed', {{'total': 27.5}})""",
-    "Anything": """\
-curl {url}/v1/track -u {key}: -H 'Content-Type: application/json' \\
-  -d '{{"userId": "u1", "event": "Order Completed", "properties": {{"total": 27.5}}}}'""",
-}
-
-
-def snippets(url: str, key: str) -> dict[str, str]:
-    """What to paste into an application, by kind of application."""
-    return {name: text.format(url=url, key=key) for name, text in SNIPPETS.items()}
 
 
 def _url(platform: Platform) -> str:

@@ -15,8 +15,8 @@ from markupsafe import Markup, escape
 WIDTH = 440
 """Units of the ring's drawing; at this width its texts are readable on a phone as they are."""
 ROW = 46
-RING_HALF_WIDTH = 82
-LABEL_CHARACTERS = 17
+RING_HALF_WIDTH = 76
+LABEL_CHARACTERS = 16
 NODES_MAX = 48
 TWINS_MIN = 4
 """So many identifiers of one kind with the same neighbours are drawn as one."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from cauce.console.catalogues import marked
 from cauce.model import DAY, HOUR, SECOND, Fate
 
 if TYPE_CHECKING:
@@ -21,6 +22,14 @@ RATE_SECONDS = 60
 SAMPLES_MAX = 90
 QUARANTINED_SHARE_WARNED = 0.05
 QUIET_AFTER = DAY
+STATES = {
+    "well": ("good", marked("flows")),
+    "new": ("river", marked("waits for its first event")),
+    "quiet": ("warn", marked("quiet for a day")),
+    "dirty": ("warn", marked("much in quarantine")),
+    "off": ("", marked("switched off")),
+}
+"""How a source may do: the kind of its badge, and what it says."""
 
 
 class Flow(msgspec.Struct, frozen=True):
@@ -100,11 +109,12 @@ class Wellbeing(msgspec.Struct, frozen=True):
 
 def wellbeing(platform: Platform) -> list[Wellbeing]:
     """Every source by name: two look-ups by key each."""
+    return [how(platform, source) for source in platform.sources.list()]
+
+
+def how(platform: Platform, source: Source) -> Wellbeing:
+    """How one source does, asked of its own counters."""
     now = time.time_ns() // 1_000
-    return [_how(platform, source, now) for source in platform.sources.list()]
-
-
-def _how(platform: Platform, source: Source, now: int) -> Wellbeing:
     since = now // HOUR * HOUR - DAY + HOUR
     hours = {row["hour"]: row for row in platform.quality.hours(source.name, since)}
     last = platform.quality.last_hour(source.name)

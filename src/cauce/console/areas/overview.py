@@ -13,6 +13,7 @@ from cauce.console.charts import Series, bars, color_of, columns, spark
 from cauce.console.flow import (
     DAYS_STATEMENT,
     HOURS_STATEMENT,
+    STATES,
     Flow,
     Pulse,
     flow,
@@ -28,13 +29,6 @@ if TYPE_CHECKING:
     from cauce.console.words import Words
 
 NAME = "overview"
-STATES = {
-    "well": ("good", marked("flows")),
-    "new": ("river", marked("waits for its first event")),
-    "quiet": ("warn", marked("quiet for a day")),
-    "dirty": ("warn", marked("much in quarantine")),
-    "off": ("", marked("switched off")),
-}
 CHANNELS_MAX = 9
 NAMES_SHOWN = 3
 

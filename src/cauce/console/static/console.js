@@ -32,6 +32,13 @@ function toggle(opener) {
   opener.setAttribute("aria-expanded", String(target.classList.toggle("open")));
 }
 
+function reveal(button) {
+  const field = document.getElementById(button.dataset.reveals);
+  const shown = field.type === "password";
+  field.type = shown ? "text" : "password";
+  button.setAttribute("aria-pressed", String(shown));
+}
+
 async function copy(button) {
   const source = document.querySelector(button.dataset.copies);
   await navigator.clipboard.writeText(source.value ?? source.textContent);
@@ -41,9 +48,12 @@ async function copy(button) {
   setTimeout(() => { label.textContent = said; }, 2000);
 }
 
+for (const button of document.querySelectorAll("[data-reveals]")) button.hidden = false;
+
 document.addEventListener("click", event => {
   const on = selector => event.target.closest(selector);
   if (on("[data-theme-switch]")) toggleTheme();
+  else if (on("[data-reveals]")) reveal(on("[data-reveals]"));
   else if (on("[data-copies]")) copy(on("[data-copies]"));
   else if (on("[data-opens]")) toggle(on("[data-opens]"));
   else if (on("[data-closes]")) {

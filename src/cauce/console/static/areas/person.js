@@ -7,7 +7,7 @@ for (const form of document.querySelectorAll("[data-as-of]")) {
   const days = form.querySelector(".days");
   const date = form.querySelector("[type=date]");
   const first = Date.parse(`${form.dataset.first}T00:00:00Z`);
-  days.hidden = false;
+  days.hidden = form.dataset.first === form.dataset.last;
   days.addEventListener("input", () => {
     date.value = new Date(first + days.value * DAY).toISOString().slice(0, 10);
     days.setAttribute("aria-valuetext", date.value);
