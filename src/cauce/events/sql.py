@@ -183,7 +183,7 @@ class Sql:
             try:
                 with self.connection(statement) as connection, asking.running(connection), self._in_time(connection):
                     _lock(connection)
-                    return _fetched(connection.sql(statement), rows_max)
+                    return _fetched(_asked(connection, statement), rows_max)
             except duckdb.InterruptException:
                 if asking.is_stopped:
                     raise Conflict(STOPPED) from None
@@ -357,6 +357,15 @@ def _lock(connection: duckdb.DuckDBPyConnection) -> None:
     """From here on the statement reaches no file but the history's, and cannot change that."""
     connection.execute("set enable_external_access = false")
     connection.execute("set lock_configuration = true")
+
+
+def _asked(connection: duckdb.DuckDBPyConnection, statement: str) -> duckdb.DuckDBPyRelation:
+    """The relation of a statement; a fault says where it lies, which only `execute` tells."""
+    try:
+        return connection.sql(statement)
+    except (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException):
+        connection.execute(statement)
+        raise
 
 
 def _fetched(relation: duckdb.DuckDBPyRelation | None, rows_max: int) -> Result:
