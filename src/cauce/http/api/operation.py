@@ -125,7 +125,7 @@ PATH_PARTS: dict[str, PathPart] = {
     "position": PathPart("Position of a quarantined event.", 1_048_576),
     "contract": PathPart("Key of a contract, such as `track:Order Completed`.", "track:Order Completed"),
     "trait": PathPart("Name of a trait.", "firstName"),
-    "computed": PathPart("Name of a computed trait.", "orders_90_days"),
+    "computed": PathPart("Name of a computed trait.", "carts_7_days"),
     "account": PathPart("Name of an account.", "ana"),
     "token": PathPart("Id of a token.", "t_7a183qvc"),
 }

@@ -258,8 +258,8 @@ OPERATIONS = (
         audit="quarantine.replayed",
         subject=subject_of,
         example={
-            "filter": {"source": "web", "reason": "number_as_text"},
-            "steps": [{"do": "number", "at": "/properties/total"}],
+            "filter": {"source": "web", "reason": "property_missing"},
+            "steps": [{"do": "set", "at": "/properties/order_id", "value": "unknown"}],
             "dry_run": True,
         },
     ),

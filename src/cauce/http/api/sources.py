@@ -57,7 +57,7 @@ def revoke(call: Call[Nothing, None]) -> None:
     call.platform.sources.revoke(call.path["source"], call.path["hint"], by=call.actor)
 
 
-EXAMPLE = {"name": "web", "channel": "web"}
+EXAMPLE = {"name": "app", "channel": "app"}
 
 OPERATIONS = (
     Operation(

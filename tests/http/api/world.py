@@ -1,0 +1,145 @@
+"""An installation in which every example of the API's table can be carried out."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import jsonschema_rs
+
+from cauce.app import Platform
+from cauce.http.api.application import document
+from cauce.http.api.operation import Operation
+from cauce.http.api.page import curl_of
+from cauce.http.api.table import OPERATIONS
+from cauce.model import Source
+from cauce.settings import Settings
+from tests.http.installation import ana, others
+from tests.http.serving import serving
+
+DOCUMENT = json.loads(document())
+BY_NAME = {operation.name: operation for operation in OPERATIONS}
+PERSONAL = ("ana@tienda.es", "u-ana", "García", "698765432", "612345678", "bad@tienda.es")
+"""Values that only those see who may see personal data."""
+
+
+def calls() -> list[tuple[str, dict[str, Any]]]:
+    """(source, call): Ana with her loyalty card, others, and events that break their contracts."""
+    card = {"type": "identify", "userId": "u-ana", "traits": {"loyalty_id": "9001", "firstName": "Ana"}}
+    broken = {"type": "track", "event": "Order Completed", "anonymousId": "b1"}
+    texts = [{**broken, "properties": {"total": "12.5", "currency": "EUR"}} for _ in range(3)]
+    test = {"type": "track", "event": "", "anonymousId": "b2", "properties": {}}
+    return [*ana(), ("store", card), *others(), *(("web", text) for text in [*texts, test])]
+
+
+def make(folder: Path) -> None:
+    """Fills a data folder."""
+    with Platform.open(Settings({"data": str(folder)})) as platform:
+        for name in ("web", "store", "crm"):
+            platform.sources.add(Source(name, name))
+        for number, (source, call) in enumerate(calls()):
+            stamped = {**call, "messageId": f"m{number}", "timestamp": f"2026-03-{number + 1:02}T10:{number:02}:00Z"}
+            platform.append(source, "tracking", [json.dumps({"batch": [stamped]}).encode()])
+        platform.drain()
+        platform.search.refresh()
+        platform.access.accounts.add("root", "owner", password="correct horse battery", by="tests")
+        platform.access.accounts.add("eva", "steward", password="correct horse battery", by="tests")
+
+
+@contextmanager
+def copied(world: Path, folder: Path) -> Iterator[Platform]:
+    """A platform over a copy of the world."""
+    shutil.copytree(world, folder)
+    with Platform.open(folder) as platform:
+        yield platform
+
+
+@contextmanager
+def client_of(platform: Platform, *scopes: str) -> Iterator[httpx.Client]:
+    """A client of a real server over the platform, with a token of those scopes."""
+    with serving(platform) as url, httpx.Client(base_url=url, timeout=60) as client:
+        client.headers["authorization"] = f"Bearer {token(platform, *scopes)}"
+        yield client
+
+
+def token(platform: Platform, *scopes: str) -> str:
+    """A fresh token of those scopes (permissions, or names of roles)."""
+    name = f"t{len(platform.access.tokens.list())}"
+    return platform.access.tokens.add(name, scopes or ("owner",), by="tests").secret
+
+
+def path_values(platform: Platform) -> dict[str, str]:
+    """What stands for the variable parts of paths in this installation."""
+    entry = platform.quality.entries(limit=1)[0]
+    spare = platform.sources.rotate("web", by="tests")
+    made = platform.access.tokens.add(f"spare{len(platform.access.tokens.list())}", ["status.read"], by="tests")
+    return {
+        "key": "email:ana@tienda.es",
+        "source": "web",
+        "hint": spare[-4:],
+        "position": str(entry.position),
+        "contract": "track:Order Completed",
+        "trait": "firstName",
+        "computed": "carts_7_days",
+        "account": "eva",
+        "token": made.token.id,
+    }
+
+
+def address(operation: Operation, values: dict[str, str]) -> str:
+    """The path of an operation with its variable parts filled in."""
+    path = operation.path
+    for name in operation.path_names:
+        path = path.replace(f"{{{name}}}", quote(values[name], safe=":@"))
+    return path
+
+
+def send(client: httpx.Client, operation: Operation, values: dict[str, str], **more: Any) -> httpx.Response:
+    """The operation as its example shows it."""
+    headers = {"if-match": "*"} if operation.guard is not None and operation.changes else {}
+    body = body_of(operation, values) if operation.body else None
+    return client.request(
+        operation.method,
+        address(operation, values),
+        params=more.pop("params", operation.parameters),
+        json=more.pop("json", body),
+        headers={**headers, **more.pop("headers", {})},
+        **more,
+    )
+
+
+def body_of(operation: Operation, values: dict[str, str]) -> dict[str, Any]:
+    """The example of the table; a definition for what is named in the path."""
+    example = json.loads(json.dumps(operation.example))
+    if operation.name == "contracts.apply":
+        example["definition"]["event"] = values["contract"].partition(":")[2]
+    if operation.name == "computed.apply":
+        example["definition"]["name"] = values["computed"]
+    return example
+
+
+def faults(operation: Operation, response: httpx.Response) -> list[str]:
+    """How an answer differs from what the OpenAPI document says of it; nothing when it does not."""
+    told = DOCUMENT["paths"][operation.path][operation.method.lower()]["responses"]
+    if str(response.status_code) not in told:
+        return [f"{response.status_code} is not told: {response.text[:300]}"]
+    answer = told[str(response.status_code)]
+    if "$ref" in answer:
+        answer = DOCUMENT["components"]["responses"][answer["$ref"].rpartition("/")[2]]
+    if "content" not in answer:
+        return ["expected no content"] if response.content else []
+    kind = response.headers["content-type"].partition(";")[0]
+    if kind not in answer["content"]:
+        return [f"{kind} is not told"]
+    schema = {**answer["content"][kind]["schema"], "components": DOCUMENT["components"]}
+    validator = jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
+    return [f"{error.instance_path}: {error.message}" for error in validator.iter_errors(response.json())]
+
+
+__all__ = ["BY_NAME", "DOCUMENT", "OPERATIONS", "PERSONAL", "curl_of"]
