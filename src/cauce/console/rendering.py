@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
-from jinja2.runtime import Context
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from cauce.console.catalogues import catalogues
 from cauce.console.static_files import files, url_of
-from cauce.console.words import words_of
+from cauce.console.words import Words
 
 
 def code(text: str) -> Markup:
@@ -29,9 +27,8 @@ def icon(name: str, title: str = "") -> Markup:
 
 
 @cache
-def templates(language: str) -> Environment:
-    """The templates in one language: `_("…")`, `ngettext` and `{% trans %}` translate."""
-    catalogue, words = catalogues()[language], words_of(language)
+def templates() -> Environment:
+    """Every template; the functions that translate come with what is rendered, so that one compiled form serves all."""
     environment = Environment(
         loader=PackageLoader("cauce.console", "templates"),
         autoescape=True,
@@ -40,28 +37,36 @@ def templates(language: str) -> Environment:
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n", "jinja2.ext.do", "jinja2.ext.loopcontrols"],
     )
-
-    def gettext(text: str, /, **values: Any) -> Markup:
-        # A translation is ours and may hold markup; what is filled in is not and gets escaped.
-        return Markup(catalogue.text(text)) % values  # noqa: S704
-
-    @pass_context
-    def ngettext(context: Context, one: str, many: str, number: int, /, **values: Any) -> Markup:
-        said = context.get("words", words).number(number)
-        return Markup(catalogue.plural(one, many, number)) % {**values, "num": said}  # noqa: S704
-
-    def pgettext(context: str, text: str, /, **values: Any) -> Markup:
-        return Markup(catalogue.text(text, context)) % values  # noqa: S704
-
-    environment.install_gettext_callables(gettext, ngettext, newstyle=True, pgettext=pgettext)  # type: ignore[attr-defined]
-    environment.globals.update(
-        {"gettext": gettext, "_": gettext, "ngettext": ngettext, "pgettext": pgettext, "icon": icon, "static": url_of}
-    )
-    environment.globals["has_static"] = lambda name: name in files()
+    environment.newstyle_gettext = True  # type: ignore[attr-defined]
+    environment.globals.update({"icon": icon, "static": url_of, "has_static": lambda name: name in files()})
     environment.filters["code"] = code
-    environment.globals["ui"] = environment.get_template("parts.html").module
     return environment
 
 
-def rendered(template: str, values: dict[str, Any], language: str) -> str:
-    return templates(language).get_template(template).render(values)
+def warm() -> None:
+    """Compiles every template, so that nobody's first page waits for it."""
+    for name in templates().list_templates(["html"]):
+        templates().get_template(name)
+
+
+@lru_cache(maxsize=64)
+def _sayings(words: Words) -> dict[str, Any]:
+    """`_("…")`, `gettext`, `ngettext`, `pgettext` in some words, and the pieces of `parts.html` that say them."""
+
+    def gettext(text: str, /, **values: Any) -> Markup:
+        # A translation is ours and may hold markup; what is filled in is not and gets escaped.
+        return Markup(words.say(text)) % values  # noqa: S704
+
+    def ngettext(one: str, many: str, number: int, /, **values: Any) -> Markup:
+        said = {**values, "num": words.number(number)}
+        return Markup(words.plural(one, many, number)) % said  # noqa: S704
+
+    def pgettext(context: str, text: str, /, **values: Any) -> Markup:
+        return Markup(words.say_in(context, text)) % values  # noqa: S704
+
+    found: dict[str, Any] = {"_": gettext, "gettext": gettext, "ngettext": ngettext, "pgettext": pgettext}
+    return {**found, "ui": templates().get_template("parts.html").make_module(found)}
+
+
+def rendered(template: str, values: dict[str, Any], words: Words) -> str:
+    return templates().get_template(template).render({**_sayings(words), "words": words, **values})

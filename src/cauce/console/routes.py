@@ -21,7 +21,7 @@ from cauce import registry
 from cauce.console import static_files
 from cauce.console.catalogues import SOURCE_LANGUAGE, catalogues
 from cauce.console.frame import ANYBODY, Answer, Area, Led, Page, Sent, Shown, marked
-from cauce.console.rendering import rendered
+from cauce.console.rendering import rendered, warm
 from cauce.console.visit import Asked, Desk, Visit
 from cauce.console.words import words_of
 from cauce.errors import CauceError, NotFound, TooLarge, Unauthorised
@@ -91,6 +91,7 @@ def places() -> list[Place]:
 def routes(platform: Platform, readers: Readers) -> list[BaseRoute]:
     """All routes of the console; the last one answers whatever no other route knows."""
     desk = Desk(platform)
+    desk.later("templates", warm)
     found: list[BaseRoute] = [static_files.route(), Route("/", _home(desk, readers), methods=["GET"])]
     by_path: dict[str, dict[str, Place]] = {}
     for place in places():
@@ -215,7 +216,7 @@ def _page(visit: Visit, answer: Answer, place: Place | None) -> Response:
         assert place is not None
         answer = Shown(place.page.template, answer)
     values = {**_frame(visit, place), **answer.values}
-    body = rendered(answer.template, values, visit.words.language).encode()
+    body = rendered(answer.template, values, visit.words).encode()
     headers = {**HEADERS, "content-type": "text/html; charset=utf-8"}
     if "gzip" in visit.asked.encodings and len(body) >= COMPRESSED_FROM_BYTES:
         body = gzip.compress(body, 4, mtime=0)
@@ -235,7 +236,6 @@ def _frame(visit: Visit, place: Place | None) -> dict[str, Any]:
     theme = visit.asked.cookies.get(THEME_COOKIE, "")
     return {
         "visit": visit,
-        "words": visit.words,
         "may": visit.may,
         "signed_in": signed_in,
         "who": visit.actor.name if signed_in else "",

@@ -47,6 +47,10 @@ class Desk:
             found = self._kept.setdefault(name, Cached(lambda: compute(self.platform), seconds))
         return cast(T, found.get())
 
+    def later(self, name: str, errand: Callable[[], object]) -> None:
+        """Has something done as soon as there is time for it."""
+        self._slow.ask(name, errand)
+
     def soon(self, name: str, compute: Callable[[Platform], T], seconds: float) -> T | None:
         """The same for what takes longer than a page may: None until a thread of its own has computed it once."""
         found = self._kept.get(name)

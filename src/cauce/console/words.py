@@ -78,7 +78,11 @@ class Words:
 
     def count(self, one: str, many: str, number: int, **values: Any) -> str:
         """A text with a number in the right plural; `%(num)s` is the number as it is written here."""
-        return self._catalogue.plural(one, many, number) % {"num": self.number(number), **values}
+        return self.plural(one, many, number) % {"num": self.number(number), **values}
+
+    def plural(self, one: str, many: str, number: int) -> str:
+        """The form of a text for a number, with nothing filled in."""
+        return self._catalogue.plural(one, many, number)
 
     # -- values -------------------------------------------------------------------------------------------------
 

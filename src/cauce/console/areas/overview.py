@@ -211,7 +211,7 @@ def _sources(visit: Visit, flows: Flow) -> list[dict[str, Any]]:
     found = []
     for one in visit.kept("overview.sources", wellbeing, seconds=2):
         kind, said = STATES[one.state]
-        row = balance.get(one.source, {"received": 0, "adds_up": True})
+        row = balance.get(one.source, {"adds_up": True})
         found.append(
             {
                 "name": one.source,
@@ -219,21 +219,13 @@ def _sources(visit: Visit, flows: Flow) -> list[dict[str, Any]]:
                 "color": color_of(one.channel),
                 "kind": kind,
                 "state": visit.say(said),
-                "last": visit.say("never") if one.last_hour is None else _last(visit, one.last_hour),
-                "received": words.number(row["received"]),
+                "last": "" if one.state in ("well", "new") else visit.words.ago(one.last_hour),
                 "lately": words.number(one.received),
                 "share": words.percent(one.share),
                 "adds_up": row["adds_up"],
-                "spark": spark(one.hours, color_of(one.channel)),
             }
         )
     return found
-
-
-def _last(visit: Visit, hour: int) -> str:
-    """When a source last sent, which is known to the hour."""
-    now = datetime.now(UTC).timestamp() * 1_000_000
-    return visit.say("within the hour") if now - hour < 3_600_000_000 else visit.words.ago(hour)
 
 
 AREA = Area(
