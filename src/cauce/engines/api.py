@@ -7,7 +7,7 @@ One suite (`cauce.testing.engines`) judges every engine of a role.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Literal, Protocol
 
@@ -16,6 +16,7 @@ import msgspec
 from cauce.model import Record
 
 Row = tuple[Any, ...]
+Merge = Literal["sum", "min", "max"]
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -24,6 +25,7 @@ class Table(msgspec.Struct, frozen=True):
     `layout`: *rows* is an ordinary keyed table, upserted in place. *runs* is for facts that are only added and are read
     in key order by a leading integer column (a timeline): an engine may keep it as sorted runs that it merges now and
     then, because random writes into one big tree are slow. `indexes` are further column tuples to look rows up by.
+    `fixed` are columns that a key determines for good: rewriting a row leaves them, and so their indexes, alone.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Table(msgspec.Struct, frozen=True):
     key: tuple[str, ...]
     layout: Literal["rows", "runs"] = "rows"
     indexes: tuple[tuple[str, ...], ...] = ()
+    fixed: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -106,6 +109,13 @@ class Tables(Reader, Protocol):
 
     def upsert(self, table: Table, rows: Iterable[Row]) -> None:
         """Whole rows in column order; a row with the same key is replaced. In *runs* layout: added."""
+        ...
+
+    def merge(self, table: Table, rows: Iterable[Row], how: Mapping[str, Merge]) -> None:
+        """Whole rows of a *rows* table, each key once; where a key is there, the columns of `how` are put together.
+
+        The others stay as they are. Nothing needs to be read for it, and who merges first does not matter.
+        """
         ...
 
     def delete(self, table: Table, keys: Iterable[int]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from heapq import merge
 from itertools import islice
@@ -17,12 +17,14 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from cauce.engines.api import Capabilities, Reader, Row, Table
+from cauce.engines.api import Capabilities, Merge, Reader, Row, Table
 from cauce.errors import Locked, StorageBroken
 from cauce.model import Record
 
 KEYS_PER_QUERY = 500
 ROWS_PER_INSERT = 250
+STATE_PAGES_PER_CHECKPOINT = 64_000
+"""256 MB: a page that many batches write reaches the state's file once."""
 RUN_ROWS_MAX = 1_000_000
 """A merge never makes a run larger than this, which bounds the pause it causes; beyond, runs stand side by side."""
 RUNS_PER_LEVEL = 8
@@ -151,7 +153,7 @@ class SqliteTables(SqliteReader):
         # State is rebuilt from the log after a power loss, and the offset lies in the same transaction:
         # syncing at checkpoints is enough. What is written nowhere else asks for `durable`.
         super().__init__(path, connection=connect(str(path), durable=durable, cache_mb=cache_mb))
-        self._connection.execute("pragma wal_autocheckpoint = 8000")
+        self._connection.execute(f"pragma wal_autocheckpoint = {STATE_PAGES_PER_CHECKPOINT}")
         self.create((_RUNS,))
         self._shapes: dict[str, Table] = {}
 
@@ -212,7 +214,7 @@ class SqliteTables(SqliteReader):
     def upsert(self, table: Table, rows: Iterable[Row]) -> None:
         marks = ",".join("?" * len(table.columns))
         if table.layout == "rows":
-            self._connection.executemany(f"insert or replace into {table.name} values ({marks})", rows)
+            self._connection.executemany(_upsert_of(table, marks), rows)
             return
         ordered = sorted(rows, key=_key_of(table))
         if not ordered:
@@ -220,6 +222,15 @@ class SqliteTables(SqliteReader):
         run = self._add_run(table, 0, len(ordered))
         self._connection.executemany(f"insert or replace into {table.name}_run_{run} values ({marks})", ordered)
         self._merge_full_levels(table)
+
+    def merge(self, table: Table, rows: Iterable[Row], how: Mapping[str, Merge]) -> None:
+        forms = {"sum": "{0} = {0} + excluded.{0}", "min": "{0} = min({0}, excluded.{0})"}
+        forms["max"] = "{0} = max({0}, excluded.{0})"
+        changes = ", ".join(forms[sort].format(column) for column, sort in how.items())
+        marks, key = ",".join("?" * len(table.columns)), ", ".join(table.key)
+        self._connection.executemany(
+            f"insert into {table.name} values ({marks}) on conflict ({key}) do update set {changes}", rows
+        )
 
     def delete(self, table: Table, keys: Iterable[int]) -> None:
         for name in self._run_names(table):
@@ -348,6 +359,15 @@ class SqliteLog:
     def close(self) -> None:
         with self._lock:
             self._connection.close()
+
+
+def _upsert_of(table: Table, marks: str) -> str:
+    """Replaces a row in place where it has fixed columns; `replace` would write all its indexes anew."""
+    if not table.fixed:
+        return f"insert or replace into {table.name} values ({marks})"
+    changing = [name for name in table.names if name not in table.key and name not in table.fixed]
+    values = ", ".join(f"{name} = excluded.{name}" for name in changing)
+    return f"insert into {table.name} values ({marks}) on conflict ({', '.join(table.key)}) do update set {values}"
 
 
 def _marks(count: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -31,6 +31,7 @@ LINK = Table(
     ),
     ("id",),
     indexes=(("low",), ("high",)),
+    fixed=("low", "high"),
 )  # fmt: skip
 """Two identifiers (`low` < `high`) that events named together; the columns from `occurred` on tell of the earliest."""
 
@@ -130,6 +131,13 @@ def rules(reader: Reader) -> Rules | None:
     return Rules.from_dict(msgspec.json.decode(rows[0][0])) if rows else None
 
 
+def rules_rows(reader: Reader, limit: int) -> list[Row]:
+    """(position, occurred, author, body) of the versions of the rules, latest first."""
+    return reader.select(
+        f"select {', '.join(RULES.names)} from identity_rules order by position desc limit ?", (limit,)
+    )
+
+
 def rules_body(rules: Rules) -> str:
     return msgspec.json.encode(rules.as_dict()).decode()
 
@@ -142,6 +150,21 @@ def largest_people(reader: Reader, limit: int) -> list[tuple[int, int]]:
         (limit,),
     )
     return [(row[0], row[1]) for row in rows]
+
+
+def crowded(reader: Reader, kinds: Sequence[str], count: int, limit: int) -> list[Row]:
+    """(person, kind, identifiers) of people with at least `count` identifiers of one of the kinds, most first."""
+    marks = ",".join("?" * len(kinds))
+    return reader.select(
+        f"select person, kind, count(*) as members from identifier where kind in ({marks}) group by person, kind"
+        " having count(*) >= ? order by members desc, person, kind limit ?",
+        (*kinds, count, limit),
+    )
+
+
+def latest_links(reader: Reader, limit: int) -> list[Link]:
+    """The links that were seen first most lately, newest first."""
+    return [Link(*row) for row in reader.select(f"{_LINK} order by known_since desc, id limit ?", (limit,))]
 
 
 def with_flag(reader: Reader, flag: int, limit: int) -> list[Known]:

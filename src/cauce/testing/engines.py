@@ -14,6 +14,10 @@ from cauce.engines.api import Log, Table, Tables
 
 PERSON = Table("person", (("id", "integer"), ("name", "text"), ("body", "blob")), ("id",), indexes=(("name",),))
 PAIR = Table("pair", (("low", "integer"), ("high", "integer"), ("weight", "real")), ("low", "high"))
+BOND = Table(
+    "bond", (("id", "integer"), ("low", "integer"), ("weight", "integer")), ("id",),
+    indexes=(("low",),), fixed=("low",),
+)  # fmt: skip
 VISIT = Table(
     "visit", (("who", "integer"), ("at", "integer"), ("position", "integer"), ("note", "text")),
     ("who", "at", "position"), layout="runs",
@@ -51,6 +55,16 @@ class TablesSuite:
             tables.upsert(PAIR, [(1, 2, 0.5), (1, 3, 0.25), (1, 2, 0.75)])
         assert tables.select("select id, name, body from person order by id") == [(1, "Ana", b"a"), (2, "Luisa", None)]
         assert tables.select("select * from pair order by low, high") == [(1, 2, 0.75), (1, 3, 0.25)]
+
+    @staticmethod
+    def check_rows_with_fixed_columns_are_rewritten(make: Make) -> None:
+        tables: Tables = make()
+        tables.create((BOND,))
+        with tables.transaction():
+            tables.upsert(BOND, [(1, 7, 1), (2, 7, 1), (3, 8, 1)])
+        with tables.transaction():
+            tables.upsert(BOND, [(2, 7, 5), (4, 7, 1), (2, 7, 6)])
+        assert tables.select("select id, weight from bond where low = 7 order by id") == [(1, 1), (2, 6), (4, 1)]
 
     @staticmethod
     def check_transaction_is_all_or_nothing(make: Make) -> None:
@@ -95,6 +109,20 @@ class TablesSuite:
         assert tables.select("select id from person where name = '?' or name = ?", ["Zoë"]) == [(2**63 - 1,)]
         assert tables.select("select sum(high), count(weight) from pair") == [(3, 1)]
         assert tables.select("select weight from pair order by high") == [(0.1,), (None,)]
+
+    @staticmethod
+    def check_merge_puts_columns_together(make: Make) -> None:
+        tables: Tables = make()
+        tables.create((PAIR, PERSON))
+        with tables.transaction():
+            tables.merge(PAIR, [(1, 2, 0.5), (1, 3, 1.0)], {"weight": "sum"})
+            tables.merge(PAIR, [(1, 2, 0.25), (9, 9, 0.0)], {"weight": "sum"})
+            tables.merge(PAIR, [(1, 3, 0.5)], {"weight": "min"})
+            tables.merge(PERSON, [(1, "m", b"first"), (2, "m", None)], {"name": "max"})
+            tables.merge(PERSON, [(1, "z", b"second"), (2, "Z", b"second")], {"name": "max"})
+            tables.merge(PERSON, [], {"name": "max"})
+        assert tables.select("select * from pair order by low, high") == [(1, 2, 0.75), (1, 3, 0.5), (9, 9, 0.0)]
+        assert tables.select("select * from person order by id") == [(1, "z", b"first"), (2, "m", None)]
 
     @staticmethod
     def check_a_large_batch_is_whole(make: Make) -> None:
