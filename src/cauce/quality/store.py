@@ -82,7 +82,6 @@ SEEN = Table("quality_seen", (("id", "integer"), ("keys", "blob")), ("id",))
 TABLES = (COUNT, NAME, BREACH, QUARANTINE, CONTRACT, SEEN)
 
 RECEIVED = "received"
-_CACHE_MAX = 20_000
 _ENTRY_COLUMNS = ", ".join(QUARANTINE.names)
 
 
@@ -173,36 +172,20 @@ class Tally:
     def __init__(self, table: Table) -> None:
         self.table = table
         self.changes: Counter[tuple[Any, ...]] = Counter()
-        self._known: dict[tuple[Any, ...], int] = {}
-        self._written: dict[tuple[Any, ...], int] = {}
-        where = " and ".join(f"{name} = ?" for name in table.key)
-        self._query = f"select count from {table.name} where {where}"
 
     def flush(self, tables: Tables) -> None:
         # A change of zero is written too: which rows there are must not depend on where batches are cut.
-        self._written = {key: self._current(tables, key) + change for key, change in sorted(self.changes.items())}
-        tables.upsert(self.table, [(*key, count) for key, count in self._written.items()])
-
-    def _current(self, tables: Tables, key: tuple[Any, ...]) -> int:
-        known = self._known.get(key)
-        if known is not None:
-            return known
-        rows = tables.select(self._query, key)
-        return int(rows[0][0]) if rows else 0
+        rows = [(*key, change) for key, change in sorted(self.changes.items())]
+        tables.merge(self.table, rows, {"count": "sum"})
 
     def committed(self) -> None:
-        if len(self._known) > _CACHE_MAX:
-            self._known.clear()
-        self._known.update(self._written)
-        self.rolled_back()
+        self.changes.clear()
 
     def forget(self) -> None:
-        """After somebody else changed the table."""
-        self._known.clear()
+        """After somebody else changed the table: nothing, because nothing of it is remembered."""
 
     def rolled_back(self) -> None:
         self.changes.clear()
-        self._written = {}
 
 
 def add_breaches(tables: Tables, found: Callable[[], Iterable[tuple[tuple[Any, ...], str, int]]]) -> None:
@@ -211,11 +194,5 @@ def add_breaches(tables: Tables, found: Callable[[], Iterable[tuple[tuple[Any, .
     for key, expected, position in found():
         count, told, example = counts.get(key, (0, "", 0))
         counts[key] = (count + 1, max(told, expected), max(example, position))
-    where = " and ".join(f"{name} = ?" for name in BREACH.key)
-    query = f"select count, example, expected from {BREACH.name} where {where}"
-    rows: list[Row] = []
-    for key, (count, expected, example) in sorted(counts.items()):
-        before = tables.select(query, key)
-        total, last, told = before[0] if before else (0, 0, "")
-        rows.append((*key, total + count, max(told, expected), max(last, example)))
-    tables.upsert(BREACH, rows)
+    rows = [(*key, *values) for key, values in sorted(counts.items())]
+    tables.merge(BREACH, rows, {"count": "sum", "expected": "max", "example": "max"})

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-from cauce.engines.api import Capabilities, Reader, Row, Table
+from cauce.engines.api import Capabilities, Merge, Reader, Row, Table
 from cauce.engines.postgres.session import Session, lock_number, settings_of, translated
 from cauce.engines.postgres.wire import ENCODERS, integers
 from cauce.errors import StorageBroken
@@ -24,11 +24,18 @@ def _list(names: Iterable[str]) -> str:
     return ", ".join(f'"{name}"' for name in names)
 
 
+_MERGED = {
+    "replace": '"{1}" = excluded."{1}"',
+    "sum": '"{1}" = "{0}"."{1}" + excluded."{1}"',
+    "min": '"{1}" = least("{0}"."{1}", excluded."{1}")',
+    "max": '"{1}" = greatest("{0}"."{1}", excluded."{1}")',
+}
+
+
 @lru_cache(maxsize=200)
-def _upsert(table: Table) -> bytes:
-    rest = [name for name in table.names if name not in table.key]
-    replaced = ", ".join(f'"{name}" = excluded."{name}"' for name in rest)
-    change = f"update set {replaced}" if rest else "nothing"
+def _upsert(table: Table, how: tuple[tuple[str, str], ...]) -> bytes:
+    changes = ", ".join(_MERGED[sort].format(table.name, name) for name, sort in how)
+    change = f"update set {changes}" if how else "nothing"
     return (
         f'insert into "{table.name}" ({_list(table.names)}) '
         f"select * from unnest({', '.join(['%b'] * len(table.columns))}) "
@@ -178,7 +185,15 @@ class PostgresTables(PostgresReader):
         self._session.commit()
 
     def upsert(self, table: Table, rows: Iterable[Row]) -> None:
-        statement = _upsert(table)
+        self._put(
+            table, rows, tuple((name, "replace") for name in table.names if name not in (*table.key, *table.fixed))
+        )
+
+    def merge(self, table: Table, rows: Iterable[Row], how: Mapping[str, Merge]) -> None:
+        self._put(table, rows, tuple(how.items()))
+
+    def _put(self, table: Table, rows: Iterable[Row], how: tuple[tuple[str, str], ...]) -> None:
+        statement = _upsert(table, how)
         encoders = [ENCODERS[kind] for _, kind in table.columns]
         for group in _groups(table, rows):
             columns = [encode(column) for encode, column in zip(encoders, zip(*group, strict=True), strict=True)]
