@@ -15,7 +15,7 @@ from cauce.access.accounts import Account, Accounts, Link
 from cauce.access.actor import Actor, at_the_command_line, require
 from cauce.access.audit import Audit, Entry, Filter, Page, now_microseconds
 from cauce.access.control import Control
-from cauce.access.passwords import CHARACTERS_MAX, CHARACTERS_MIN, Passwords
+from cauce.access.passwords import CHARACTERS_MAX, CHARACTERS_MIN, PasswordRefused, Passwords
 from cauce.access.rules import (
     GRANTABLE,
     PERMISSIONS,
@@ -54,6 +54,7 @@ __all__ = [
     "Made",
     "Origin",
     "Page",
+    "PasswordRefused",
     "Session",
     "Sessions",
     "Started",

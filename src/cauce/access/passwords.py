@@ -16,6 +16,7 @@ CHARACTERS_MAX = 256
 GUESSES_MIN = 10**8
 """What an estimate of guesses must reach: below it stand the passwords that attackers try first."""
 ESTIMATED_CHARACTERS_MAX = 72
+OWN_CHARACTERS_MIN = 4
 AT_ONCE = 2
 """Hashes computed side by side: each takes 64 MiB."""
 
@@ -68,21 +69,41 @@ class Passwords:
         return self._given
 
 
-def check(password: str, *, name: str) -> None:
-    """DefinitionInvalid, with the reason, for a password that is too short, too long, or guessed first."""
+FAULTS = {
+    "short": f"expected a password of at least {CHARACTERS_MIN} characters",
+    "long": f"expected a password of at most {CHARACTERS_MAX} characters",
+    "name": "expected a password without the account's own name in it",
+    "common": "expected a password that is not among the first that others try",
+}
+"""What may be wrong with a password, by code."""
+
+
+def fault_of(password: str, *, name: str) -> str:
+    """The code of what is wrong with a password for the account of that name; "" when it is good."""
     password = _normal(password)
     if len(password) < CHARACTERS_MIN:
-        raise DefinitionInvalid(f"expected a password of at least {CHARACTERS_MIN} characters, got {len(password)}")
+        return "short"
     if len(password) > CHARACTERS_MAX:
-        raise DefinitionInvalid(f"expected a password of at most {CHARACTERS_MAX} characters, got {len(password)}")
+        return "long"
     own = name.partition("@")[0]
-    if len(own) >= 4 and own in password.lower():
-        raise DefinitionInvalid("expected a password without the account's own name in it")
-    if guesses(password, own) < GUESSES_MIN:
-        raise DefinitionInvalid(
-            "expected a password that is not among the first that others try",
-            hint="Three or four words that do not belong together are good",
-        )
+    if len(own) >= OWN_CHARACTERS_MIN and own in password.lower():
+        return "name"
+    return "common" if guesses(password, own) < GUESSES_MIN else ""
+
+
+def check(password: str, *, name: str) -> None:
+    """PasswordRefused, with the reason, for a password that is too short, too long, or guessed first."""
+    fault = fault_of(password, name=name)
+    if fault:
+        raise PasswordRefused(fault)
+
+
+class PasswordRefused(DefinitionInvalid):
+    """A password that may not be chosen; `fault` is one of `FAULTS`."""
+
+    def __init__(self, fault: str) -> None:
+        super().__init__(FAULTS[fault], hint="Three or four words that do not belong together are good")
+        self.fault = fault
 
 
 def guesses(password: str, name: str) -> float:

@@ -100,6 +100,10 @@ class Tokens:
         )
         return [_token(row) for row in rows]
 
+    def list_of_machines(self) -> Listed:
+        """Tokens that belong to no account, by name."""
+        return [token for token in self.list() if not token.account]
+
     def add(
         self,
         name: str,

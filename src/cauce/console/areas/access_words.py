@@ -1,0 +1,88 @@
+"""Roles, permissions and what the audit trail notes, in words that the catalogues translate."""
+
+from __future__ import annotations
+
+from cauce.access.api import PERMISSIONS, ROLES
+from cauce.console.frame import marked
+from cauce.console.words import Words
+
+ROLE_NAMES = {
+    "owner": marked("owner"),
+    "engineer": marked("engineer"),
+    "steward": marked("steward"),
+    "marketer": marked("marketer"),
+    "analyst": marked("analyst"),
+    "agent": marked("agent"),
+    "store_staff": marked("store staff"),
+    "privacy": marked("data protection"),
+}
+ROLE_TEXTS = {
+    "owner": marked("Runs the installation and decides who else gets in."),
+    "engineer": marked("Connects channels, watches the river, mends what is broken."),
+    "steward": marked("Decides who is one person, which value survives, and what becomes of dirty data."),
+    "marketer": marked("Works with groups of people and sees single ones without their personal data."),
+    "analyst": marked("Measures with SQL, without personal data."),
+    "agent": marked("Serves a person on the phone or in a chat."),
+    "store_staff": marked("Finds the person in front of the till."),
+    "privacy": marked("Data-protection officer: access, erasure, the audit trail."),
+}
+PERMISSION_TEXTS = {
+    "status.read": marked("See counts, freshness and the health of sources"),
+    "sources.read": marked("See sources and their last events"),
+    "sources.write": marked("Add and change sources and their keys"),
+    "quarantine.read": marked("See the quarantine"),
+    "quarantine.write": marked("Mend, replay and drop quarantined events"),
+    "people.read": marked("Search and open people"),
+    "people.personal": marked("See personal data unmasked"),
+    "people.export": marked("Take out everything known of a person"),
+    "people.erase": marked("Erase a person"),
+    "identity.read": marked("See why people are one"),
+    "identity.write": marked("Split and join people, decide about identity"),
+    "definitions.read": marked("See contracts and computed traits"),
+    "definitions.write": marked("Change contracts and computed traits"),
+    "data.sql": marked("Ask with SQL"),
+    "accounts.write": marked("Manage accounts"),
+    "audit.read": marked("Read the audit trail"),
+}
+ACTIONS = {
+    "account.added": marked("added an account"),
+    "account.disabled": marked("disabled an account"),
+    "account.enabled": marked("enabled an account"),
+    "account.invited": marked("invited somebody"),
+    "account.pass_made": marked("made a link to enter"),
+    "account.password_changed": marked("changed the password"),
+    "account.password_chosen": marked("chose a password"),
+    "account.role_changed": marked("changed a role"),
+    "session.all_ended": marked("signed out everywhere"),
+    "session.ended": marked("ended a session"),
+    "session.refused": marked("was refused at sign-in"),
+    "session.started": marked("signed in"),
+    "source.added": marked("added a source"),
+    "source.changed": marked("changed a source"),
+    "source.key_added": marked("added a key"),
+    "source.key_revoked": marked("revoked a key"),
+    "token.added": marked("made a token"),
+    "token.revoked": marked("revoked a token"),
+    "person.seen": marked("looked at a person"),
+    "person.exported": marked("took out a person's data"),
+    "person.erased": marked("erased a person"),
+    "person.split": marked("split a person"),
+    "person.joined": marked("joined people"),
+    "quarantine.replayed": marked("replayed quarantined events"),
+    "quarantine.dropped": marked("dropped quarantined events"),
+    "sql.asked": marked("asked with SQL"),
+}
+"""What is noted most, in words; what is not here is shown by its code."""
+
+assert ROLE_NAMES.keys() == ROLE_TEXTS.keys() == ROLES.keys()
+assert PERMISSION_TEXTS.keys() == PERMISSIONS.keys()
+
+
+def role_said(words: Words, role: str) -> str:
+    """A role's name as it is shown."""
+    return words.say(ROLE_NAMES[role])
+
+
+def action_said(words: Words, action: str) -> str:
+    """What was done, in words; "" when there are none for it."""
+    return words.say(ACTIONS[action]) if action in ACTIONS else ""
