@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.console import persons
 from tests.console.seat import Seat, make, seated
 
 
@@ -37,5 +38,29 @@ def own_seat(world_folder: Path, tmp_path: Path) -> Iterator[Seat]:
 @pytest.fixture
 def empty_seat(tmp_path: Path) -> Iterator[Seat]:
     """The console over a fresh installation, in which nothing has happened yet."""
+    with seated(tmp_path / "data") as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def shop_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("persons") / "data"
+    persons.make(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def shop(shop_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seat]:
+    """The shop, only to be looked at."""
+    folder = tmp_path_factory.mktemp("shop") / "data"
+    shutil.copytree(shop_folder, folder)
+    with seated(folder) as found:
+        yield found
+
+
+@pytest.fixture
+def own_shop(shop_folder: Path, tmp_path: Path) -> Iterator[Seat]:
+    """A shop of one's own, to be changed."""
+    shutil.copytree(shop_folder, tmp_path / "data")
     with seated(tmp_path / "data") as found:
         yield found

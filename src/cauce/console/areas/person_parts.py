@@ -499,7 +499,7 @@ def _rows(subject: Subject, event: Event) -> list[tuple[str, str]]:
     words = subject.visit.words
     rows = [(words.kind(kind), value) for kind, value in event.identifiers]
     rows += [(said.trait_name(words, name), words.value(value)) for name, value in event.traits.items()]
-    rows += [(name, words.value(value)) for name, value in _flat(event.properties)]
+    rows += [(name, words.value(value)) for name, value in _flat(event.properties) if value not in (None, "")]
     return rows[:ROWS_MAX]
 
 

@@ -182,7 +182,7 @@ def definition_in_words(words: Words, definition: Definition) -> str:
     """What a computed trait computes, in one sentence without its full stop."""
     sentence = words.say(
         COMPUTES[definition.compute],
-        property=definition.property,
+        property=_property(definition.property),
         limit=words.number(definition.limit),
         what=_over(words, definition),
     )
@@ -190,6 +190,11 @@ def definition_in_words(words: Words, definition: Definition) -> str:
     if definition.window_days:
         parts.append(words.count("within the last day", "within the last %(num)s days", definition.window_days))
     return ", ".join(parts)
+
+
+def _property(path: str) -> str:
+    """The last step of a path in words: `products[].category` is the category."""
+    return plain(path.rpartition(".")[2].removesuffix("[]"))
 
 
 def _over(words: Words, definition: Definition) -> str:
@@ -205,9 +210,9 @@ def _condition(words: Words, condition: Condition) -> str:
     operator = words.say(OPERATORS[condition.op])
     if condition.op == "exists":
         text = operator if condition.value else words.say(marked("is not there"))
-        return words.say(marked("where %(property)s %(rest)s"), property=condition.property, rest=text)
+        return words.say(marked("where %(property)s %(rest)s"), property=_property(condition.property), rest=text)
     rest = f"{operator} {words.value(condition.value)}"
-    return words.say(marked("where %(property)s %(rest)s"), property=condition.property, rest=rest)
+    return words.say(marked("where %(property)s %(rest)s"), property=_property(condition.property), rest=rest)
 
 
 def why_it_won(words: Words, trait: GoldenTrait) -> str:
