@@ -13,8 +13,6 @@ from importlib.resources.abc import Traversable
 from babel import Locale
 from babel.messages.pofile import read_po
 
-from cauce.errors import DefinitionInvalid
-
 SOURCE_LANGUAGE = "en"
 Texts = dict[tuple[str, str], tuple[str, ...]]
 """(context, text) → its forms: one, or one per plural form."""
@@ -32,7 +30,6 @@ class Catalogue:
         self.language = language
         self.texts = texts
         self._plural = Locale.parse(language).plural_form
-        self._forms = ("one", "other")
 
     def text(self, text: str, context: str = "") -> str:
         found = self.texts.get((context, text))
@@ -69,10 +66,5 @@ def _texts(folder: Traversable) -> Texts:
                 forms = tuple(message.string) if isinstance(message.string, tuple | list) else (str(message.string),)
                 if not all(forms):
                     continue
-                if texts.setdefault(key, forms) != forms:
-                    raise DefinitionInvalid(
-                        f"{folder.name}/{file.name} translates {key[1]!r} as {forms[0]!r}, "
-                        f"another catalogue as {texts[key][0]!r}",
-                        hint="Say it alike in both, or give one a context",
-                    )
+                texts.setdefault(key, forms)
     return texts
