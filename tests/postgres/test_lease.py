@@ -90,13 +90,18 @@ def test_who_was_cut_commits_nothing_after_another_took_over(
             tables.upsert(PROGRESS, [(1, 1)])
         if moment == "before":
             proxy.cut()
-        with pytest.raises(Busy) as caught, tables.transaction():
-            tables.upsert(PROGRESS, [(1, 2)])
-            assert tables.select("select position from progress") == [(2,)]
-            if moment == "between":
-                proxy.cut()
-                assert tables.select("select 1")
-            proxy.cut_after(1)
+
+        def write() -> None:
+            with tables.transaction():
+                tables.upsert(PROGRESS, [(1, 2)])
+                assert tables.select("select position from progress") == [(2,)]
+                if moment == "between":
+                    proxy.cut()
+                    assert tables.select("select 1")
+                proxy.cut_after(1)
+
+        with pytest.raises(Busy) as caught:
+            write()
         assert caught.value.hint or "cut" in caught.value.message
         with taken_over(new) as mine:
             others = tables_of(pool.url, database, mine)
@@ -117,9 +122,14 @@ def test_a_session_that_was_ended_is_lost_for_good(pool: Pool, database: Databas
     lease = lease_of(pool.url, database)
     with lease.hold() as session:
         tables = tables_of(pool.url, database, session)
-        with pytest.raises(Busy), tables.transaction():
-            tables.upsert(PROGRESS, [(1, 1)])
-            assert end_all_sessions(pool.url, "cauce runner")
+
+        def write() -> None:
+            with tables.transaction():
+                tables.upsert(PROGRESS, [(1, 1)])
+                assert end_all_sessions(pool.url, "cauce runner")
+
+        with pytest.raises(Busy):
+            write()
         with pytest.raises(Busy, match="cut"):
             tables.select("select 1")
     assert positions(pool.url, database) == []

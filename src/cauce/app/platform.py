@@ -25,6 +25,7 @@ from cauce.engines.api import Log, Reader
 from cauce.errors import Busy, Locked, NotFound, StorageBroken
 from cauce.events import decisions
 from cauce.events.api import Archive
+from cauce.events.book import SOURCE_APPLIED, told
 from cauce.events.sources import Sources
 from cauce.events.sql import Limits, Result, Sql
 from cauce.identity.api import People, Rules
@@ -65,19 +66,18 @@ class Platform:
         self.control = Control(self.storage.control())
         self.access = access_over(self.control, self.secret, settings)
         self.audit = self.access.audit
-        self.sources = Sources(self.control, self.audit)
+        self.sources = Sources(self.control, self.audit, self._tell_source)
         self.questions = Questions(self)
         self._parts = Parts(self.log, self.source_of, settings, self.secret)
         self._runner: Runner | None = None
         self._local = threading.local()
         self._opened: list[Reader] = []
         self._searches: list[Search] = []
-        if self.log.end() == 0:
-            with self.storage.starting():
-                if self.log.end() == 0:  # else another process was quicker
-                    self._begin()
-        if not self.storage.has_state():
-            self.drain()
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
 
     @classmethod
     def open(cls, settings: Settings | str | os.PathLike[str] | None = None) -> Platform:
@@ -85,6 +85,14 @@ class Platform:
         if isinstance(settings, Settings):
             return cls(settings)
         return cls(Settings.from_environment(data=os.fspath(settings) if settings is not None else None))
+
+    def _start(self) -> None:
+        if self.log.end() == 0:
+            with self.storage.starting():
+                if self.log.end() == 0:  # else another process was quicker
+                    self._begin()
+        if not self.storage.has_state():
+            self.drain()
 
     def _begin(self) -> None:
         """A fresh installation starts with identity rules and computed traits, decided like any other definition.
@@ -183,10 +191,12 @@ class Platform:
         first = self.log.append([(source, connector, received, body) for body in bodies])
         return first + len(bodies) - 1
 
-    def decide(self, name: str, properties: dict[str, Any], by: str) -> int:
-        """Records a decision and waits until it is applied; its position."""
+    def decide(self, name: str, properties: dict[str, Any], by: str, *, wait: bool = True) -> int:
+        """Records a decision and waits until it is applied, unless told not to `wait`; its position."""
         body = decisions.encode(name, properties, by, time.time_ns() // 1_000)
         offset = self.append(DECISIONS, DECISIONS, [body])
+        if not wait:
+            return position_of(offset, 0)
         self.drain(offset)
         if name == ERASED:
             self.search.refresh()  # an erasure is done when it is done everywhere
@@ -277,6 +287,10 @@ class Platform:
             self.storage.adopt(rebuilt)
         except Locked as fault:
             raise Locked(f"the rebuilt state was not put in place: {fault.message}", hint="Stop `cauce up`") from None
+
+    def _tell_source(self, source: Source, by: str) -> None:
+        """Records a source's settings, which hold for the records after it."""
+        self.append(DECISIONS, DECISIONS, [decisions.encode(SOURCE_APPLIED, told(source), by, time.time_ns() // 1_000)])
 
     def source_of(self, name: str) -> Source | None:
         with suppress(NotFound):

@@ -185,7 +185,11 @@ class PostgresStorage:
         self._history = folder / "history"
         self._replay = folder / "replay"
         self._database = postgres.Database(url)
-        self._database.prepare(fingerprint(secret))
+        try:
+            self._database.prepare(fingerprint(secret))
+        except BaseException:
+            self._database.close()
+            raise
         self._lease = postgres.Lease(url, self._database.state, self._database.home)
 
     def log(self) -> Log:
