@@ -15,6 +15,7 @@ from cauce.access.api import Limits as AccessLimits
 from cauce.engines.api import Log, Reader, Tables
 from cauce.events import decisions
 from cauce.events.api import Archive
+from cauce.events.book import SourcesStage
 from cauce.events.erasure import Tools, is_sealed, sealing
 from cauce.events.history import Options
 from cauce.events.stage import ArchiveStage
@@ -130,7 +131,9 @@ def _mended(entry: dict[str, Any], position: int, decode: Decode) -> Received:
 
 def assemble(parts: Parts, tables: Tables, history: Path) -> Runner:
     """The runner with its stages in their order. `history` is the folder of the Parquet files."""
-    log, source_of, settings, secret = parts
+    log, otherwise, settings, secret = parts
+    sources = SourcesStage(tables, otherwise)
+    source_of = sources.source_of
     stored = Archive(tables).scan
     decode = decoder(source_of, secret)
     identity = IdentityStage(
@@ -142,6 +145,7 @@ def assemble(parts: Parts, tables: Tables, history: Path) -> Runner:
         cache_identifiers=settings.cache_identifiers,
     )
     stages = (
+        sources,
         QualityStage(
             tables,
             source_of,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import secrets
 import string
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from typing import Any
@@ -49,6 +49,8 @@ class Key(msgspec.Struct, frozen=True):
 
 Listed = list[Source]
 Keys = list[Key]
+Tell = Callable[[Source, str], None]
+"""Takes a source's new settings, and the name of who made them."""
 
 
 class _Known(msgspec.Struct, frozen=True):
@@ -59,11 +61,15 @@ class _Known(msgspec.Struct, frozen=True):
 
 
 class Sources:
-    """Sources and write keys; any number of threads and processes. `by` is who changes something."""
+    """Sources and write keys; any number of threads and processes. `by` is who changes something.
 
-    def __init__(self, control: Control, audit: Audit) -> None:
+    `tell` gets the new settings of a source before they hold at the door, and who made them: the river reads by them.
+    """
+
+    def __init__(self, control: Control, audit: Audit, tell: Tell | None = None) -> None:
         self._control = control
         self._audit = audit
+        self._tell: Tell = tell or (lambda _source, _by: None)
         control.migrated("sources", (SOURCES, KEYS), ())
         self._known = _Known({}, {})
         self._watch = control.watch(self._load)
@@ -109,6 +115,7 @@ class Sources:
                 raise Conflict(
                     f"there is a source {source.name!r} already", hint="Use `cauce sources rotate` for a key"
                 )
+            self._tell(source, name_of(by))
             self._control.upsert(SOURCES, [(source.name, msgspec.json.encode(source), created)])
             self._insert_key(key, source.name, created)
             details = {"channel": source.channel, "key": f"…{key[-HINT_CHARACTERS:]}"}
@@ -122,6 +129,8 @@ class Sources:
             present = msgspec.json.decode(rows[0][0], type=Source) if rows else self.get(name)
             changed = msgspec.structs.replace(present, **{**changes, "name": name})
             _check(changed)
+            if changed != msgspec.structs.replace(present, enabled=changed.enabled):
+                self._tell(changed, name_of(by))
             self._control.upsert(SOURCES, [(name, msgspec.json.encode(changed), self._created(name))])
             self._audit.note(by, "source.changed", name, dict(sorted(changes.items())))
         return changed
@@ -188,6 +197,11 @@ class Sources:
         with self._control.changing():
             yield
         self._watch.reload()
+
+
+def name_of(by: Actor | str) -> str:
+    """How the log calls whoever decided something."""
+    return by if isinstance(by, str) else by.name
 
 
 def _hash(key: str) -> bytes:

@@ -9,6 +9,7 @@ import msgspec
 
 from cauce.engines.api import Tables
 from cauce.errors import DefinitionInvalid
+from cauce.events.book import SOURCE_APPLIED
 from cauce.identity import bulk, store
 from cauce.identity.evidence import Ledger, Resolved, Resolver, SourceOf
 from cauce.identity.partition import CONTESTED, DECLARED, SHARED, Frame, Known, Link, find_shared, solve
@@ -155,6 +156,8 @@ class IdentityStage:
                 self._rule(decision)
         elif event.name == RULES_APPLIED:
             self._apply_rules(event)
+        elif event.name == SOURCE_APPLIED:
+            self._resolved.clear()  # its numbers may be of another country now
         else:
             passage.identifier_ids = named_in(event, self._rules, self._secret)
             if event.name == ERASED:
