@@ -69,6 +69,17 @@ class Archive:
         rows = self._reader.select_keys("select position, fate from event_aside where position in {keys}", positions)
         return {int(position): str(fate) for position, fate in rows}
 
+    def newest(self) -> Iterator[StoredEvent]:
+        """Stored events from the last one backwards, as long as somebody asks for more."""
+        before = LAST_POSITION
+        while (row := store.block_before(self._reader, before)) is not None:
+            opened = self._open(row)
+            for position in reversed(opened.positions):
+                stored = opened.get(position)
+                if stored is not None:
+                    yield stored
+            before = row[0] - 1
+
     def last_position(self) -> int:
         """Position of the last stored event, 0 when there is none."""
         return int(self._reader.select("select coalesce(max(last_position), 0) from event_block")[0][0])
