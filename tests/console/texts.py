@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Collection
+from functools import cache
 from pathlib import Path
 
 from babel.messages.catalog import Catalog, Message
@@ -43,6 +44,7 @@ def area_of(path: Path) -> str:
     return max(fitting, key=len, default=path.stem)
 
 
+@cache
 def said() -> dict[str, dict[Key, Message]]:
     """Every text of the console by area."""
     found: dict[str, dict[Key, Message]] = {}
@@ -68,6 +70,7 @@ def key_of(message: Message) -> Key:
     return message.context or "", text
 
 
+@cache
 def translated(language: str) -> dict[str, dict[Key, Message]]:
     """What stands in a language's catalogues, by area."""
     found = {}
