@@ -93,6 +93,7 @@ RULES = {
     "longest": marked("the longest of several"),
     "only": marked("the only value"),
 }
+ONLY = "only"
 REASONS = {
     Why.LIMIT: marked("there would be more of this kind than one person has: %(detail)s"),
     Why.UNIQUE: marked("a person has only one of this kind: %(detail)s"),
@@ -221,7 +222,8 @@ def why_it_won(words: Words, trait: GoldenTrait) -> str:
         by, _, reason = trait.why.partition(" decided it")
         said = words.say(marked("decided by %(who)s"), who=by)
         return f"{said}{reason}" if reason else said
-    return words.say(RULES[trait.rule if trait.others else "only"])
+    rule = trait.rule if trait.others else ONLY
+    return words.say(RULES[rule])
 
 
 def evidence_in_words(words: Words, evidence: Evidence) -> str:
