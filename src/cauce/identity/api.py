@@ -45,6 +45,7 @@ from cauce.identity.rulings import (
 from cauce.model import Event, Identifier
 
 __all__ = [
+    "Crowd",
     "Decision",
     "Difference",
     "DryRun",
@@ -52,11 +53,13 @@ __all__ = [
     "Explanation",
     "Growth",
     "Hop",
+    "Meeting",
     "Member",
     "People",
     "Person",
     "QueueEntry",
     "Rules",
+    "Version",
     "Why",
     "attribute",
     "id_from_text",
@@ -159,6 +162,33 @@ class Explanation(msgspec.Struct, frozen=True):
     hops: tuple[Hop, ...]
 
 
+class Version(msgspec.Struct, frozen=True):
+    """Rules that were applied at `occurred` by `author`, at the position of that decision."""
+
+    position: int
+    occurred: int
+    author: str
+    rules: Rules
+
+
+class Crowd(msgspec.Struct, frozen=True):
+    """A person who has `count` identifiers of a kind, of which the rules allow `limit`."""
+
+    person: int
+    kind: str
+    count: int
+    limit: int
+
+
+class Meeting(msgspec.Struct, frozen=True):
+    """Two people who became one: today's person, the ids of the two identifiers, and the evidence that joined them."""
+
+    person: int
+    low: int
+    high: int
+    evidence: Evidence
+
+
 class QueueEntry(msgspec.Struct, frozen=True):
     """Something for a steward: *oversize* (too many identifiers hang together), *overruled* (a join that a refusal
     forbids) or *contested* (links that rules kept from joining)."""
@@ -222,6 +252,18 @@ class People:
 
     # -- finding ------------------------------------------------------------------------------------------------
 
+    def versions(self, limit: int = 100) -> list[Version]:
+        """The rules that were applied, the present ones first."""
+        return [
+            Version(position, occurred, author, Rules.from_dict(msgspec.json.decode(body)))
+            for position, occurred, author, body in store.rules_rows(self._reader, limit)
+        ]
+
+    @property
+    def rules_position(self) -> int:
+        """Position of the decision that applied the present rules, 0 when they are the packaged ones."""
+        return store.rules_version(self._reader)
+
     @property
     def rules(self) -> Rules:
         """The rules in force."""
@@ -268,6 +310,53 @@ class People:
     def clusters(self, limit: int = 20) -> list[tuple[int, int]]:
         """(person id, identifiers) of the people with most identifiers."""
         return store.largest_people(self._reader, limit)
+
+    def crowded(self, limit: int = 50) -> list[Crowd]:
+        """People who have as many identifiers of a kind as its limit allows: the next one will be kept apart.
+
+        Only kinds with a limit for ever: what a limit within some days leaves out changes with time.
+        """
+        limits = {
+            kind.name: kind.limit for kind in self.rules.kinds.values() if kind.limit > 1 and not kind.window_days
+        }
+        if not limits:
+            return []
+        rows = store.crowded(self._reader, sorted(limits), min(limits.values()), 10 * limit)
+        full = [Crowd(person, kind, count, limits[kind]) for person, kind, count in rows if count >= limits[kind]]
+        return full[:limit]
+
+    def meetings(self, limit: int = 50) -> list[Meeting]:
+        """The latest events by which two who were known before became one person, newest first.
+
+        Looked for among the latest links; both identifiers had been seen, and nothing else had joined them.
+        """
+        found: list[Meeting] = []
+        for link in store.latest_links(self._reader, LINKS_MAX):
+            ends = {known.id: known for known in store.identifiers(self._reader, (link.low, link.high))}
+            if len(ends) < 2 or ends[link.low].person != ends[link.high].person:
+                continue
+            if max(known.known_since for known in ends.values()) >= link.known_since:
+                continue
+            meeting = self._meeting(link, ends[link.low])
+            if meeting is not None:
+                found.append(meeting)
+            if len(found) == limit:
+                break
+        return found
+
+    def _meeting(self, link: Link, known: Known) -> Meeting | None:
+        """What a link put together, when its ends hung together by nothing older."""
+        nodes, links, frame = self._around(self._group(known.id))
+        verdict = judge(nodes, links, frame)
+        sets = UnionFind()
+        for other in links:
+            joined = verdict[other.low, other.high].why is Why.JOINED
+            if joined and (other.known_since, other.id) < (link.known_since, link.id):
+                sets.union(other.low, other.high)
+        own = verdict[link.low, link.high]
+        if own.why is not Why.JOINED or sets.root(link.low) == sets.root(link.high):
+            return None
+        return Meeting(known.person, link.low, link.high, _evidence(link, nodes, own))
 
     def shared(self, limit: int = 100) -> list[Member]:
         """Identifiers of households and devices, earliest first."""
