@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from cauce.client.refusals import PreconditionFailed
 from cauce.client.types.common import Error, Page
 from cauce.errors import Busy, CauceError, MissingExtra, Unreadable
 
@@ -25,10 +26,11 @@ TRY_AGAIN = frozenset({429, 502, 503, 504})
 TAGS_MAX = 10_000
 
 
-def _tree(kind: type[CauceError]) -> dict[str, type[CauceError]]:
+def known_errors(kind: type[CauceError] = CauceError) -> dict[str, type[CauceError]]:
+    """Errors by code; where one inherits its code, that of its parent."""
     found = {kind.code: kind}
     for child in kind.__subclasses__():
-        found.update(_tree(child))
+        found = known_errors(child) | found
     return found
 
 
@@ -40,17 +42,16 @@ def error_of(status: int, body: bytes, retry_after_seconds: int) -> CauceError:
         return CauceError(
             f"expected Cauce to answer, got status {status}", hint="Is it the address of an installation?"
         )
-    kind = _tree(CauceError).get(said.code, CauceError)
     hint = said.details.hint
     message = said.message.removesuffix(f". {hint}") if hint else said.message
-    if issubclass(kind, Busy):
+    kind = known_errors().get(said.code)
+    if kind is not None and issubclass(kind, Busy):
         return kind(message, hint=hint, retry_after_seconds=retry_after_seconds)
-    try:
+    if kind is not None and kind.__init__ is CauceError.__init__:
         return kind(message, hint=hint)
-    except TypeError:  # one that is made otherwise
-        fault = CauceError(message, hint=hint)
-        fault.code = said.code
-        return fault
+    fault = CauceError(message, hint=hint)
+    fault.code = said.code
+    return fault
 
 
 class Transport:
@@ -87,7 +88,9 @@ class Transport:
         self, method: str, path: str, answer: type[T], *, query: Mapping[str, Any] | None = None, body: Any = None
     ) -> T:
         """Carries out one request that has an answer; raises what the door refuses it with."""
-        response = self._sent(method, path, query or {}, body, "")
+        return self._read(path, self._sent(method, path, query or {}, body, ""), answer)
+
+    def _read(self, path: str, response: httpx.Response, answer: type[T]) -> T:
         try:
             return msgspec.json.decode(response.content, type=answer)
         except msgspec.MsgspecError as fault:
@@ -101,13 +104,21 @@ class Transport:
 
         PreconditionRequired when it was never read; `overwrite` changes it whatever it is.
         """
-        response = self._sent(method, path, {}, body, "*" if overwrite else self._tags.get(path, ""))
-        return msgspec.json.decode(response.content, type=answer)
+        response = self._changed(method, path, body, overwrite)
+        return self._read(path, response, answer)
 
     def remove(self, path: str, *, overwrite: bool = False) -> None:
         """Removes something; for definitions as in `change`."""
-        self._sent("DELETE", path, {}, None, "*" if overwrite else self._tags.get(path, ""))
+        self._changed("DELETE", path, None, overwrite)
         self._tags.pop(path, None)
+
+    def _changed(self, method: str, path: str, body: Any, overwrite: bool) -> httpx.Response:
+        if not overwrite:
+            return self._sent(method, path, {}, body, self._tags.get(path, ""))
+        try:
+            return self._sent(method, path, {}, body, "*")
+        except PreconditionFailed:  # there is nothing yet to overwrite
+            return self._sent(method, path, {}, body, "")
 
     def pages(self, path: str, answer: type[Page[T]], query: Mapping[str, Any]) -> Iterator[T]:
         """The items of all pages of a list, asked for as they are needed."""

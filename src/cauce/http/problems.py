@@ -69,11 +69,18 @@ class Misfit(Unreadable):
         self.faults = list(faults)
 
 
+NO_SUCH = "no such "
+"""How the expectation of a fault begins when its place should not be there at all."""
+
+
 def sentence(fault: Fault) -> str:
     """A fault in words: *expected limit to be `int` >= 1, got "0"*."""
     name = fault.path.strip("/").replace("/", ".") or "the body"
+    if fault.expected.startswith(NO_SUCH):
+        what, _, hint = fault.expected.removeprefix(NO_SUCH).partition(". ")
+        return f"there is no {what} {name!r}" + (f". {hint}" if hint else "")
     got = f", got {fault.found}" if fault.found else ""
-    return f"expected {name}: {fault.expected}{got}"
+    return f"expected {name} to be {fault.expected}{got}"
 
 
 def status_of(fault: CauceError) -> int:

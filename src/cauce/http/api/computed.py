@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from cauce.client.types import definitions as types
@@ -9,7 +11,7 @@ from cauce.client.types.common import Nothing, Page, Paging
 from cauce.errors import DefinitionInvalid, NotFound
 from cauce.http.api.operation import AnyCall, Call, Operation
 from cauce.http.api.paging import page_after
-from cauce.profiles.definitions import Definition, read_definitions, read_survivorship
+from cauce.profiles.definitions import Definition, SurvivorshipRules, read_definitions, read_survivorship
 from cauce.registry import nearest
 
 
@@ -47,12 +49,18 @@ def remove(call: Call[Nothing, None]) -> None:
 
 
 def survivorship(call: AnyCall) -> types.Survivorship:
-    return types.Survivorship(survivorship=msgspec.to_builtins(call.platform.profiles.survivorship()))
+    return types.Survivorship(survivorship=document_of(call.platform.profiles.survivorship()))
+
+
+def document_of(rules: SurvivorshipRules) -> dict[str, Any]:
+    """Survivorship rules in full, as they can be applied again."""
+    traits = {name: msgspec.structs.asdict(rule) for name, rule in rules.traits.items()}
+    return {"default": msgspec.structs.asdict(rules.default), "traits": traits}
 
 
 def apply_survivorship(call: Call[Nothing, types.NewSurvivorship]) -> types.Survivorship:
     rules = read_survivorship(call.body.survivorship)
-    properties = {"survivorship": msgspec.to_builtins(rules)}
+    properties = {"survivorship": document_of(rules)}
     call.platform.profiles.validate("survivorship.applied", properties)
     if not call.body.dry_run:
         call.platform.decide("survivorship.applied", properties, call.actor.name)

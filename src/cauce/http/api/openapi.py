@@ -166,14 +166,16 @@ def _query_parameters(operation: Operation, schemas: Schemas) -> list[Json]:
 
 def _headers(operation: Operation) -> list[Json]:
     """Headers that an operation understands."""
-    text = {"type": "string", "maxLength": 255}
+    text = {"type": "string"}
     found: list[Json] = []
     if operation.guard is not None and operation.changes:
         told = "ETag of what is to be changed, as it was read; `*` overwrites anything. Needed when there is something."
         found.append({"name": "If-Match", "in": "header", "description": told, "schema": text})
     if operation.changes:
         told = "Chosen by the caller: the same request with the same key is done only once."
-        found.append({"name": "Idempotency-Key", "in": "header", "description": told, "schema": text})
+        found.append(
+            {"name": "Idempotency-Key", "in": "header", "description": told, "schema": {**text, "maxLength": 255}}
+        )
     return found
 
 

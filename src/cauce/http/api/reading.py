@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 from urllib.parse import parse_qsl
 
 import msgspec
 
 from cauce.client.types.common import Fault
 from cauce.errors import Unreadable
-from cauce.http.problems import Misfit
+from cauce.http.problems import NO_SUCH, Misfit
 from cauce.registry import nearest
 
 PARAMETERS_MAX = 200
@@ -34,7 +34,7 @@ def parameters(query_string: bytes, shape: type[msgspec.Struct]) -> Any:
         elif name in lists:
             found.setdefault(name, []).append(value)
         elif name in found:
-            faults.append(Fault(path=f"/{name}", expected="to be given once", found=value[:SHOWN_CHARACTERS]))
+            faults.append(Fault(path=f"/{name}", expected="given once", found=value[:SHOWN_CHARACTERS]))
         else:
             found[name] = value
     if faults:
@@ -68,27 +68,42 @@ def converted(value: Any, shape: type[msgspec.Struct], *, strict: bool) -> Any:
     try:
         return msgspec.convert(value, shape, strict=strict)
     except msgspec.ValidationError as fault:
-        raise Misfit([_fault(str(fault), value)]) from None
+        raise Misfit([_fault(str(fault), value, shape)]) from None
 
 
 def _stranger(name: str, shape: type[msgspec.Struct], what: str) -> Fault:
     known = list(shape.__struct_fields__)
     hint = nearest(name, known) if known else "There are none"
-    return Fault(path=f"/{pointer(name[:SHOWN_CHARACTERS])}", expected=f"no such {what}. {hint}")
+    return Fault(path=f"/{pointer(name[:SHOWN_CHARACTERS])}", expected=f"{NO_SUCH}{what}. {hint}")
 
 
-def _fault(said: str, value: Any) -> Fault:
-    """What msgspec says, with the value that it means."""
+def _fault(said: str, value: Any, shape: type[msgspec.Struct]) -> Fault:
+    """What msgspec says, in the words of this project and with the value that it means."""
     match = _PLACE.match(said)
     assert match is not None, "the pattern matches every text"
     text, path = match["said"], (match["path"] or "$").removeprefix("$")
     steps = [index or name for name, index in re.findall(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]", path)]
-    expected = text[0].lower() + text[1:]
-    return Fault(
-        path="".join(f"/{pointer(step)}" for step in steps),
-        expected=re.sub("^expected ", "", expected),
-        found=_shown(_at(value, steps)),
-    )
+    member = re.search("`([^`]+)`$", text)
+    if text.startswith("Object missing required field") and member:
+        return _at_place([*steps, member[1]], "given", None)
+    if text.startswith("Object contains unknown field") and member:
+        return _at_place([*steps, member[1]], f"{NO_SUCH}member", None)
+    expected = re.sub("^Expected ", "", text)
+    if text.startswith("Invalid enum value"):
+        allowed = choices(get_type_hints(shape, include_extras=True).get(steps[0] if steps else "", None))
+        expected = f"one of {', '.join(allowed)}" if len(steps) == 1 and allowed else "one of its values"
+    return _at_place(steps, expected[0].lower() + expected[1:], _at(value, steps))
+
+
+def _at_place(steps: Sequence[str], expected: str, found: Any) -> Fault:
+    return Fault(path="".join(f"/{pointer(step)}" for step in steps), expected=expected, found=_shown(found))
+
+
+def choices(hint: Any) -> list[str]:
+    """The texts that a type allows, when it is a choice."""
+    if get_origin(hint) is Literal:
+        return [str(value) for value in get_args(hint)]
+    return [value for inner in get_args(hint) if not isinstance(inner, str) for value in choices(inner)]
 
 
 def _at(value: Any, steps: Sequence[str]) -> Any:

@@ -1,0 +1,315 @@
+"""The client against a real server: what it gives, what it raises, and how patient it is."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+
+import httpx
+import msgspec
+import pytest
+
+from cauce import errors
+from cauce.client import Client
+from cauce.client.refusals import PreconditionFailed, PreconditionRequired
+from cauce.client.transport import Transport, error_of
+from cauce.client.types.quarantine import Filter, Step
+from cauce.errors import Busy, CauceError, Conflict, Forbidden, MissingExtra, NotFound, Unauthorised, Unreadable
+from cauce.http.api.table import OPERATIONS
+from tests.http.api.world import client_of, copied, make, token
+
+ANA = "email:ana@tienda.es"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("client") / "world"
+    make(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def platform(world, tmp_path_factory):
+    with copied(world, tmp_path_factory.mktemp("client") / "data") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def url(platform):
+    with client_of(platform) as client:
+        yield str(client.base_url)
+
+
+@pytest.fixture(scope="module")
+def client(url, platform):
+    with Client(url, token(platform, "owner")) as opened:
+        yield opened
+
+
+def test_every_operation_has_its_method(client):
+    for operation in OPERATIONS:
+        resource, _, verb = operation.name.partition(".")
+        assert callable(getattr(getattr(client, resource), verb)), operation.name
+
+
+def test_every_method_has_its_operation(client):
+    names = {operation.name for operation in OPERATIONS}
+    for resource, found in vars(client).items():
+        if resource.startswith("_"):
+            continue
+        for verb, _ in inspect.getmembers(found, inspect.ismethod):
+            assert verb.startswith("_") or f"{resource}.{verb}" in names
+
+
+# --- what it gives -------------------------------------------------------------------------------------------------
+
+
+def test_people_are_typed(client, platform):
+    profile = client.people.get(ANA)
+    assert profile.traits["phone"].value == "+34698765432"
+    assert profile.first_seen.tzinfo is not None
+    assert client.people.get(profile.id).identifiers == profile.identifiers
+    assert client.people.traits(ANA).traits == profile.traits
+    assert client.people.identifiers(ANA).identifiers == profile.identifiers
+    assert client.people.consents(ANA).consents == profile.consents
+    assert client.people.get(ANA, as_of=profile.as_of).events == profile.events
+    assert client.people.links(ANA).links[0].in_words
+    assert len(client.people.export(ANA).events) == profile.events
+    assert [hit.person for hit in client.people.search("ana@tienda.es", limit=1)] == [profile.id]
+
+
+def test_the_timeline_goes_through_all_pages(client):
+    whole = list(client.people.timeline(ANA))
+    assert [event.id for event in client.people.timeline(ANA, page_events=2)] == [event.id for event in whole]
+    assert len(whole) == client.people.get(ANA).events
+    assert {event.channel for event in client.people.timeline(ANA, channels=["store"])} == {"store"}
+
+
+@pytest.mark.parametrize("value", ["a/b+c%ñ d", "x/traits"])
+def test_keys_may_hold_any_character(client, value):
+    assert f"user_id:{value}" in {
+        f"{each.kind}:{each.value}" for each in client.people.identifiers(f"user_id:{value}").identifiers
+    }
+
+
+def test_sources_and_their_keys(client):
+    added = client.sources.add("kiosk", "store", shared_device=True)
+    assert added.source.shared_device
+    assert client.sources.change("kiosk", mode="observe").mode == "observe"
+    fresh = client.sources.rotate("kiosk")
+    client.sources.revoke("kiosk", added.key[-4:])
+    assert {key.hint: key.revoked is None for key in client.sources.keys("kiosk")} == {
+        fresh.hint: True,
+        added.key[-4:]: False,
+    }
+    assert "kiosk" in [source.name for source in client.sources.list()]
+
+
+def test_quarantine_is_mended(client):
+    (group, *_) = [group for group in client.quarantine.groups().items if group.code == "property_missing"]
+    which = Filter(source=group.source, reason=group.code, path=group.path)
+    steps = [Step(do="set", at=group.path, value="o-1")]
+    assert client.quarantine.replay(filter=which, steps=steps, dry_run=True).passing == group.count
+    assert client.quarantine.replay(filter=which, steps=steps).replayed == group.count
+    assert client.quarantine.history(group.example).person
+    assert client.quarantine.get(group.example).state == "replayed"
+    entries = list(client.quarantine.list(name="track"))
+    assert client.quarantine.drop([entries[0].position], why="no name").dropped == 1
+
+
+def test_definitions_are_changed_as_they_were_read(client, url, platform):
+    definition = {"name": "visits", "compute": "count", "events": ["Store Visited"]}
+    with Client(url, token(platform, "owner")) as other:
+        client.computed.apply("visits", definition)
+        with pytest.raises(PreconditionRequired):
+            other.computed.apply("visits", definition)
+        other.computed.get("visits")
+        client.computed.apply("visits", {**definition, "window_days": 30})
+        with pytest.raises(PreconditionFailed):
+            other.computed.apply("visits", definition)
+        other.computed.apply("visits", definition, overwrite=True)
+        client.computed.get("visits")
+        client.computed.remove("visits")
+        other.computed.apply("visits", definition, overwrite=True)
+        other.computed.remove("visits", overwrite=True)
+    assert "visits" not in [trait.name for trait in client.computed.list()]
+
+
+def test_contracts_survivorship_and_rules(client):
+    key = "track:Gift Wrapped"
+    contract = client.contracts.apply(key, {"event": "Gift Wrapped", "description": "A present."})
+    assert client.contracts.get(key) == contract
+    assert key in [each.key for each in client.contracts.list()]
+    client.contracts.remove(key)
+    assert client.contracts.unknown().default == "accept"
+    assert client.contracts.set_unknown(sources={"crm": "quarantine"}).sources == {"crm": "quarantine"}
+    assert client.contracts.breaches().items == []
+    rules = client.survivorship.get()
+    assert client.survivorship.apply(rules.survivorship, dry_run=True) == rules
+    identity = client.identity.rules()
+    assert client.identity.try_rules(identity.rules).people_merged == 0
+    assert client.identity.apply_rules(identity.rules) == identity
+
+
+def test_identity_is_explained_and_decided(client):
+    assert client.identity.explain(ANA, "loyalty:9001").same
+    tried = client.identity.decide("refuse", ANA, "loyalty:9001", why="test", dry_run=True)
+    assert (tried.same, len(tried.after)) == (False, 2)
+    assert next(client.identity.clusters()).identifiers > 1
+    assert list(client.identity.shared()) == client.identity.queue() == list(client.identity.decisions()) == []
+
+
+def test_the_rest(client):
+    assert client.status.get().adds_up
+    assert {count.value for count in client.status.counts("channel").items} >= {"web", "crm"}
+    assert "people.read" in client.status.me().permissions
+    found = client.sql.ask("select count(*) as events from events")
+    assert [column.name for column in found.columns] == ["events"]
+    assert "people" in client.sql.views()
+    assert next(client.decisions.list("trait.applied")).name == "trait.applied"
+    invitation = client.accounts.add("maria", "analyst")
+    assert client.accounts.get("maria").role == "analyst"
+    assert client.accounts.change("maria", extra=["people.personal"]).extra == ["people.personal"]
+    assert client.accounts.invite("maria").link != invitation.link
+    assert "maria" in [account.name for account in client.accounts.list()]
+    made = client.tokens.make("nightly", ["status.read"], days=1)
+    assert made.token.id in [each.id for each in client.tokens.list()]
+    client.tokens.revoke(made.token.id)
+    assert "account.added" in {entry.action for entry in client.audit.list()}
+    word = client.people.set_trait("user_id:u-bad", "nickname", "Bad", why="test")
+    assert word.decision == "trait.set"
+    assert client.people.erase("user_id:u-bad", why="test", dry_run=True).identifiers
+
+
+# --- what it raises ------------------------------------------------------------------------------------------------
+
+
+def test_refusals_are_the_errors_of_cauce(client, url, platform):
+    with pytest.raises(NotFound, match="nobody is known"):
+        client.people.get("email:nobody@tienda.es")
+    with pytest.raises(NotFound, match="Did you mean 'web'"):
+        client.sources.get("wev")
+    with pytest.raises(Conflict):
+        client.sources.add("web", "web")
+    with pytest.raises(Unreadable, match="expected name to be"):
+        client.sources.add("Web!", "web")
+    with Client(url, "wrong") as stranger, pytest.raises(Unauthorised):
+        stranger.status.get()
+    with Client(url, token(platform, "status.read")) as small, pytest.raises(Forbidden, match=r"people\.read"):
+        small.people.get(ANA)
+
+
+def kinds(kind=CauceError):
+    yield kind
+    for child in kind.__subclasses__():
+        yield from kinds(child)
+
+
+def test_every_error_comes_back_as_what_it_was():
+    for kind in kinds():
+        if kind.__module__ not in (errors.__name__, "cauce.client.refusals") or kind is CauceError:
+            continue
+        body = msgspec.json.encode(
+            {"code": kind.code, "message": "what. Mend it so", "details": {"hint": "Mend it so", "faults": []}}
+        )
+        found = error_of(400, body, 7)
+        assert type(found) is kind
+        assert (found.message, found.hint, str(found)) == ("what", "Mend it so", "what. Mend it so")
+        assert not isinstance(found, Busy) or found.retry_after_seconds == 7
+
+
+def test_strange_answers_are_told():
+    assert "got status 502" in str(error_of(502, b"<html>", 1))
+    later = error_of(418, b'{"code":"teapot","message":"short and stout","details":{}}', 1)
+    assert (type(later), later.code, str(later)) == (CauceError, "teapot", "short and stout")
+
+    def html(_request):
+        return httpx.Response(200, content=b"<html>")
+
+    with Client("http://x", "t", transport=httpx.MockTransport(html)) as client, pytest.raises(Unreadable):
+        client.status.get()
+
+
+# --- how patient it is ---------------------------------------------------------------------------------------------
+
+
+class Script:
+    """A door that answers as it is told, and remembers what it was asked."""
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+        self.requests = []
+
+    def __call__(self, request):
+        self.requests.append(request)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def refused(status, **headers):
+    body = {"code": "busy" if status == 503 else "throttled", "message": "later", "details": {}}
+    return httpx.Response(status, json=body, headers=headers)
+
+
+def patient(script, waits):
+    transport = httpx.MockTransport(script)
+    return Transport("http://x", "t", transport=transport, wait=waits.append, chance=lambda: 0.0)
+
+
+def test_it_waits_as_long_as_it_is_told_and_tries_again():
+    waits = []
+    good = httpx.Response(200, json={"views": ["events"]})
+    script = Script(refused(429, **{"retry-after": "7"}), refused(503), httpx.ConnectError("down"), good)
+    found = patient(script, waits).ask("GET", "/v1/sql/views", dict)
+    assert found == {"views": ["events"]}
+    assert waits == [7.0, 0.8, 1.6]
+
+
+def test_a_change_is_sent_again_with_the_same_key():
+    script = Script(httpx.ReadError("lost"), httpx.Response(200, json={}))
+    patient(script, []).ask("POST", "/v1/x", dict, body={"a": 1})
+    first, second = [request.headers["idempotency-key"] for request in script.requests]
+    assert first == second
+
+
+def test_it_gives_up_in_the_end():
+    waits = []
+    script = Script(*[refused(503, **{"retry-after": "9"}) for _ in range(5)])
+    with pytest.raises(Busy) as fault:
+        patient(script, waits).ask("GET", "/v1/x", dict)
+    assert (fault.value.retry_after_seconds, len(waits)) == (9, 4)
+    with pytest.raises(Busy, match="does not answer"):
+        patient(Script(*[httpx.ConnectError("down")] * 5), []).ask("GET", "/v1/x", dict)
+
+
+def test_what_is_wrong_is_not_tried_again():
+    script = Script(refused(404))
+    with pytest.raises(CauceError):
+        patient(script, []).ask("GET", "/v1/x", dict)
+    assert len(script.requests) == 1
+
+
+def test_it_waits_no_longer_than_a_minute():
+    waits = []
+    script = Script(refused(503, **{"retry-after": "99999"}), httpx.Response(200, json={}))
+    patient(script, waits).ask("GET", "/v1/x", dict)
+    assert waits == [60.0]
+
+
+def test_without_httpx_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "httpx", None)
+    with pytest.raises(MissingExtra, match=r"cauce\[client\]"):
+        Client("http://x", "t")
+
+
+def test_importing_it_loads_no_engine():
+    code = (
+        "import sys, cauce.client; "
+        "print(*{name.split('.')[1] for name in sys.modules if name.startswith('cauce.')}, *sys.modules.keys() & "
+        "{'duckdb', 'starlette', 'pyarrow', 'httpx'})"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert set(said.split()) == {"client", "errors"}
