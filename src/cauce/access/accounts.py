@@ -128,7 +128,7 @@ class Accounts:
             number = self._control.next_id(ACCOUNTS)
             row = (number, name, role, _json(extra), hashed, self._clock(), 0, "", outside, 0)
             self._control.upsert(ACCOUNTS, [row])
-            self._audit.note(by, "account.added", name, {"role": role, "extra": " ".join(extra)})
+            self._audit.note(by, "account.added", name, {"role": role, "extra": ", ".join(extra)})
         return self.get(name)
 
     def set_role(self, name: str, role: str, *, extra: Iterable[str] = (), by: Actor | str = "") -> Account:
@@ -140,7 +140,7 @@ class Accounts:
             if role != "owner":
                 self._not_the_last_owner(account)
             self._control.execute("update account set role = ?, extra = ? where id = ?", role, _json(extra), account.id)
-            details = {"before": account.role, "role": role, "extra": " ".join(extra)}
+            details = {"before": account.role, "role": role, "extra": ", ".join(extra)}
             self._audit.note(by, "account.role_changed", account.name, details)
         return self.get(name)
 

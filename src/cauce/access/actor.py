@@ -13,7 +13,8 @@ from cauce.errors import Forbidden, Unauthorised
 class Actor(msgspec.Struct, frozen=True):
     """Who acts: an account in a session, a token, or somebody at the command line (who owns the files anyway).
 
-    `name` is what stands in decisions and in the audit trail. `account` is the id of the account behind it, 0 for none.
+    `name` is what stands in decisions and in the audit trail. `account` is the id of the account behind it, 0 for none;
+    `token` the id of the token, `address` where on the network the request comes from.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Actor(msgspec.Struct, frozen=True):
     kind: Literal["account", "token", "command"] = "account"
     account: int = 0
     token: str = ""
+    address: str = ""
 
     def may(self, permission: str) -> bool:
         assert permission in PERMISSIONS, permission

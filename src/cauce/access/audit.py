@@ -108,6 +108,7 @@ class Audit:
     ) -> None:
         """Notes an action, durable on return, or with the transaction that it stands in.
 
+        `actor` is "" when nobody is known, as before a sign-in. `address` is that of the actor unless another is said.
         `action` is `area.verb`; `subject` an id or name, never a value of a person; `details` hold no such value.
         """
         row = self._row(actor, action, subject, details or {}, address)
@@ -175,7 +176,8 @@ class Audit:
 
     def _row(self, actor: Actor | str, action: str, subject: str, details: Details, address: str) -> Row:
         assert is_action(action), f"expected an action such as source.added, got {action!r}"
-        name, kind = (actor, "command") if isinstance(actor, str) else (actor.name, actor.kind)
+        name, kind = (actor, "command" if actor else "") if isinstance(actor, str) else (actor.name, str(actor.kind))
+        address = address or ("" if isinstance(actor, str) else actor.address)
         kept = {key: _bounded(value) for key, value in details.items()}
         return (
             self._clock(), name, kind, action, subject[:TEXT_CHARACTERS_MAX], msgspec.json.encode(kept).decode(),

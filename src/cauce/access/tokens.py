@@ -139,8 +139,8 @@ class Tokens:
             if len(others) >= TOKENS_MAX:
                 raise Conflict(f"there are {TOKENS_MAX} tokens, which is the most")
             self._control.upsert(TOKENS, [_row(_hash(secret), token)])
-            details = {"id": token.id, "scopes": " ".join(token.scopes), "account": account.name if account else ""}
-            self._audit.note(by, "token.added", name, details)
+            details = {"id": token.id, "scopes": ", ".join(token.scopes)}
+            self._audit.note(by, "token.added", f"{account.name}/{name}" if account else name, details)
         self._watch.reload()
         return Made(secret, token)
 
@@ -159,7 +159,9 @@ class Tokens:
             (token,) = found
             now = self._clock()
             self._control.execute("update access_token set revoked = ? where id = ?", now, token.id)
-            self._audit.note(by, "token.revoked", token.name, {"id": token.id})
+            owner = self._accounts.by_id(token.account) if token.account else None
+            subject = f"{owner.name}/{token.name}" if owner else token.name
+            self._audit.note(by, "token.revoked", subject, {"id": token.id})
         self._watch.reload()
         return msgspec.structs.replace(token, revoked=now)
 

@@ -13,6 +13,7 @@ from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
+import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection, Request, cookie_parser
@@ -58,7 +59,8 @@ class Visitor:
     ) -> None:
         self._access = access
         self.origin = origin
-        self.actor = signed_in[1].actor if signed_in else actor
+        who = signed_in[1].actor if signed_in else actor
+        self.actor = msgspec.structs.replace(who, address=origin.address) if who else None
         self.account = signed_in[1] if signed_in else None
         self.session = signed_in[0].id if signed_in else ""
         self.cookie = cookie

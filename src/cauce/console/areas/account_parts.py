@@ -30,7 +30,8 @@ def browser_of(agent: str) -> str:
 
 
 def sessions(visit: Visit, account: Account) -> list[dict[str, Any]]:
-    """Living sessions of an account."""
+    """Living sessions of an account, this one first."""
+    found = visit.platform.access.sessions.list(account)
     return [
         {
             "id": session.id,
@@ -40,7 +41,7 @@ def sessions(visit: Visit, account: Account) -> list[dict[str, Any]]:
             "seen": session.seen,
             "is_this": session.id == visit.visitor.session,
         }
-        for session in visit.platform.access.sessions.list(account)
+        for session in sorted(found, key=lambda each: each.id != visit.visitor.session)
     ]
 
 

@@ -57,7 +57,7 @@ def link(visit: Visit) -> Answer:
     accounts = visit.platform.access.accounts
     try:
         if accounts.purpose_of(secret) == "enter":
-            return Shown("sign_in/enter.html", {"key": secret})
+            return Shown("sign_in/enter.html", {"key": secret, "next": inside(visit.query.get("next", "/"))})
         invited = accounts.invited(secret)
     except NotFound:
         return Shown("sign_in/used.html", {}, 404)
@@ -69,7 +69,8 @@ def use_link(visit: Visit) -> Answer:
     secret, access = visit.form.get("key", ""), visit.platform.access
     try:
         if access.accounts.purpose_of(secret) == "enter":
-            return entered(visit, access.enter(secret, visit.visitor.origin), "/")
+            started = access.enter(secret, visit.visitor.origin)
+            return entered(visit, started, inside(visit.form.get("next", "/")))
         invited = access.accounts.invited(secret)
         return _chosen(visit, secret, invited.name if invited else "", is_owner=invited is None)
     except NotFound:
