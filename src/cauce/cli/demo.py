@@ -1,4 +1,4 @@
-"""`cauce demo`: a synthetic retailer streams into a real Cauce, over HTTP, and a page shows it."""
+"""`cauce demo`: a synthetic retailer streams into a real Cauce, over HTTP, and the console shows it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from cauce.app import Platform
 from cauce.cli.main import console, errors, json_option, output, settings_of, user
+from cauce.console.guide import somebody_met
 from cauce.errors import CauceError, StorageBroken
 from cauce.http.guard import COOKIE
+from cauce.settings import Settings
 from cauce.testing.world import World, send_http
 
 PATIENCE_SECONDS = 120
@@ -32,7 +34,7 @@ OWNER = "demo"
 @click.option("--days", default=30, show_default=True, help="Days that they live through.")
 @click.option("--seed", default=7, show_default=True, help="The same seed gives the same world.")
 @click.option("--port", type=int, help="Port of the page; 0 takes a free one; default 8080.")
-@click.option("--once", is_flag=True, help="End when the world is in and the pages answer (for tests).")
+@click.option("--once", is_flag=True, help="End when the world is in and the console answers (for tests).")
 @click.option("--fresh/--keep", default=True, help="Start with an empty folder (default), or add to what is there.")
 @json_option
 @click.pass_context
@@ -52,22 +54,21 @@ def demo(
     with Platform.open(settings) as platform:
         keys = _open_sources(platform, world)
         owner = platform.access.accounts.find(OWNER) or platform.access.accounts.add(OWNER, "owner", by=user())
-        entrance = platform.access.accounts.pass_for(OWNER, by=user()).secret
         cookie = platform.access.sessions.start(owner, agent="cauce demo").cookie
     command = [sys.executable, "-m", "cauce", "--data", str(folder), "up", "--json", "--port", str(settings.port)]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own program
     try:
         url = _url(server)
         if not as_json:
-            console.print(f"Look while it flows:  {url}/sign-in/link?key={entrance}", soft_wrap=True, markup=False)
+            console.print(f"Look while it flows:  {_entrance(settings, url)}", soft_wrap=True, markup=False)
         started = time.monotonic()
         delivery = _stream(url, world, keys, quiet=as_json)
         _wait_until_processed(url)
         found = {
-            "url": f"{url}/sign-in/link?key={entrance}",
+            "url": _entrance(settings, url),
             "events": delivery.events,
             "seconds": round(time.monotonic() - started, 1),
-            "pages": _pages(url, cookie),
+            "pages": _pages(settings, url, cookie),
         }
         output(as_json, found, _finished)
         sys.stdout.flush()
@@ -131,23 +132,29 @@ def _wait_until_processed(url: str) -> None:
     raise CauceError(f"the river did not catch up within {PATIENCE_SECONDS} s")
 
 
-def _pages(url: str, cookie: str) -> dict[str, int]:
-    """Status of each page: the overview, the list of people, and the first person on it."""
+def _entrance(settings: Settings, url: str) -> str:
+    """A link that signs in the demo's owner once, on this machine, and leads onto the guided path."""
+    with Platform.open(settings) as platform:
+        secret = platform.access.accounts.pass_for(OWNER, by=user()).secret
+    return f"{url}/sign-in/link?key={secret}&next=/guide"
+
+
+def _pages(settings: Settings, url: str, cookie: str) -> dict[str, int]:
+    """Status of the pages of the guided path, each asked as the demo's owner sees it."""
+    with Platform.open(settings) as platform:
+        person = somebody_met(platform)
     statuses = {}
-    for path in ("/", "/people"):
-        request = urllib.request.Request(url + path, headers={"Cookie": f"{COOKIE}={cookie}"})  # noqa: S310 - ours
+    somebody = (f"/people/{person}",) if person else ()
+    for path in ("/overview", "/people", *somebody, "/quarantine", "/data", "/sources"):
+        request = urllib.request.Request(url + path, headers={"Cookie": f"{COOKIE}={cookie}", "Accept": "text/html"})  # noqa: S310 - ours
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - ours
-            statuses[path] = answer.status
-            text = answer.read().decode()
-    person = text.partition('href="/people/p_')[2].partition('"')[0]
-    request = urllib.request.Request(f"{url}/people/p_{person}", headers={"Cookie": f"{COOKIE}={cookie}"})  # noqa: S310 - ours
-    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - ours
-        statuses["/people/{person}"] = answer.status
+            statuses[path.replace(person, "{person}") if person else path] = answer.status
     return statuses
 
 
 def _finished(found: dict[str, Any]) -> str:
     return (
-        f"{found['events']:,} events in {found['seconds']} s. The pages:\n\n  {found['url']}\n\n"
+        f"{found['events']:,} events in {found['seconds']} s. The console, signed in once by this link:\n\n"
+        f"  {found['url']}\n\n"
         "Ctrl-C stops it; the data stays in the folder. Next: docs/tutorial/your-own-data.md"
     )

@@ -18,7 +18,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from cauce import registry
-from cauce.console import static_files
+from cauce.console import guide, static_files
 from cauce.console.catalogues import SOURCE_LANGUAGE, catalogues
 from cauce.console.frame import ANYBODY, Answer, Area, Led, Page, Sent, Shown, marked
 from cauce.console.rendering import rendered, warm
@@ -226,6 +226,8 @@ def _page(visit: Visit, answer: Answer, place: Place | None) -> Response:
         response.set_cookie(LANGUAGE_COOKIE, str(chosen), samesite="lax", max_age=YEAR_SECONDS)
     if values["notes"]:
         response.delete_cookie(NOTE_COOKIE)
+    if guide.FIELD in visit.query:
+        response.set_cookie(guide.COOKIE, guide.stands(visit), samesite="lax", httponly=True)
     return response
 
 
@@ -251,6 +253,7 @@ def _frame(visit: Visit, place: Place | None) -> dict[str, Any]:
         "theme": theme if theme in ("light", "dark") else "",
         "languages": [(code, _in_language(visit, code)) for code in catalogues()],
         "notes": _notes(visit),
+        "guide": None if visit.asked.is_partial else guide.panel(visit),
     }
 
 
@@ -304,5 +307,5 @@ def _notes(visit: Visit) -> list[dict[str, str]]:
 
 def _in_language(visit: Visit, code: str) -> str:
     """The address of the same page in another language."""
-    kept = [(name, value) for name, value in visit.query.multi_items() if name not in ("language", "key")]
+    kept = [(name, value) for name, value in visit.query.multi_items() if name not in ("language", "key", "guide")]
     return "?" + urlencode([*kept, ("language", code)])
