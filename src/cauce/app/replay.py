@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import zip_longest
 from typing import Any
 
@@ -65,13 +65,18 @@ def compared(runner: Runner, present: Reader, rebuilt: Reader) -> Iterator[Table
     """Every table of two states, row by row in key order, in constant memory."""
     ours, theirs = contents(runner, rebuilt), contents(runner, present)
     for name, rows in ours.items():
-        count = 0
-        differences: list[str] = []
-        for mine, other in zip_longest(rows, theirs[name]):
-            count += mine is not None
-            if mine != other and len(differences) < DIFFERENCES_SHOWN:
-                differences.append(f"rebuilt {_short(mine)}, present {_short(other)}")
-        yield TableReport(name, count, not differences, tuple(differences))
+        yield matched(name, rows, theirs[name], ("rebuilt", "present"))
+
+
+def matched(name: str, ours: Iterable[Any], theirs: Iterable[Any], names: tuple[str, str]) -> TableReport:
+    """How two sequences of rows in key order compare; `names` call them in what is told of differences."""
+    count = 0
+    differences: list[str] = []
+    for mine, other in zip_longest(ours, theirs):
+        count += mine is not None
+        if mine != other and len(differences) < DIFFERENCES_SHOWN:
+            differences.append(f"{names[0]} {_short(mine)}, {names[1]} {_short(other)}")
+    return TableReport(name, count, not differences, tuple(differences))
 
 
 def _short(row: Any) -> str:

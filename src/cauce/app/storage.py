@@ -7,22 +7,28 @@ key and the history files, and is shared by all processes.
 from __future__ import annotations
 
 import fcntl
+import importlib
 import importlib.util
 import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from hashlib import blake2b
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from cauce.engines.api import Log, Reader, Tables
 from cauce.engines.sqlite import SqliteLog, SqliteReader, SqliteTables
-from cauce.errors import Locked, MissingExtra
+from cauce.errors import Locked, MissingExtra, StorageBroken
 from cauce.runner import PROGRESS
 from cauce.settings import EMBEDDED, Settings
 
 if TYPE_CHECKING:
-    from cauce.engines.postgres import Session
+    from cauce.engines.postgres import Database, Lease
+
+
+MOVED = "moved-to-postgresql.txt"
+"""Stands in the folder of an installation whose log and state were copied into PostgreSQL."""
 
 
 class Rebuilt(NamedTuple):
@@ -77,9 +83,25 @@ class Storage(Protocol):
 
 def storage_of(settings: Settings, secret: bytes) -> Storage:
     """The storage that the settings name; MissingExtra when its driver is not installed."""
-    if settings.tables == EMBEDDED:
-        return EmbeddedStorage(settings.folder)
-    return PostgresStorage(settings.tables, settings.folder, secret)
+    if settings.tables != EMBEDDED:
+        return PostgresStorage(settings.tables, settings.folder, secret)
+    moved = settings.folder / MOVED
+    if moved.exists():
+        raise StorageBroken(
+            f"the installation of {settings.folder} moved to {moved.read_text().strip()}",
+            hint=f"Set CAUCE_TABLES to that database; delete {moved} to use the files again as they were then",
+        )
+    return EmbeddedStorage(settings.folder)
+
+
+def postgres_engine() -> ModuleType:
+    """The engine for PostgreSQL; MissingExtra when its driver is not installed."""
+    if importlib.util.find_spec("psycopg") is None:
+        raise MissingExtra(
+            "tables in PostgreSQL need psycopg, which is not installed", hint="pip install 'cauce[postgres]'"
+        )
+    # The driver is optional and slow to import: only who uses it pays for it.
+    return importlib.import_module("cauce.engines.postgres")
 
 
 def _fresh_folder(path: Path) -> Path:
@@ -173,33 +195,25 @@ class PostgresStorage:
     """Schemas of one PostgreSQL database; the state's writer holds a lock of its session."""
 
     def __init__(self, url: str, folder: Path, secret: bytes) -> None:
-        if importlib.util.find_spec("psycopg") is None:
-            raise MissingExtra(
-                "tables in PostgreSQL need psycopg, which is not installed", hint="pip install 'cauce[postgres]'"
-            )
-        # The driver is optional and slow to import: only who uses it pays for it.
-        from cauce.engines import postgres  # noqa: PLC0415
-
-        self._engine = postgres
-        self._url = url
+        postgres = postgres_engine()
         self._history = folder / "history"
         self._replay = folder / "replay"
-        self._database = postgres.Database(url)
+        self._database: Database = postgres.Database(url)
         try:
             self._database.prepare(fingerprint(secret))
         except BaseException:
             self._database.close()
             raise
-        self._lease = postgres.Lease(url, self._database.state, self._database.home)
+        self._lease: Lease = postgres.Lease(url, self._database.state, self._database.home)
 
     def log(self) -> Log:
-        return self._engine.PostgresLog(self._url, self._database.home)
+        return self._database.log()
 
     def control(self) -> Tables:
-        return self._engine.PostgresTables(self._url, self._database.control)
+        return self._database.tables(self._database.control)
 
     def reader(self) -> Reader:
-        return self._engine.PostgresReader(self._url, self._database.state)
+        return self._database.reader(self._database.state)
 
     def has_state(self) -> bool:
         return self._database.has_table(self._database.state, PROGRESS.name)
@@ -212,7 +226,7 @@ class PostgresStorage:
     @contextmanager
     def writing(self) -> Iterator[Tables]:
         with self._lease.hold() as session:
-            yield self._tables(session)
+            yield self._database.tables(self._database.state, session)
 
     def is_written(self) -> bool:
         return self._lease.is_held()
@@ -221,7 +235,7 @@ class PostgresStorage:
     def rebuilding(self) -> Iterator[Rebuilt]:
         with self._database.alone("replay", wait=False) as session:
             folder = _fresh_folder(self._replay)
-            tables = self._engine.PostgresTables(self._url, self._database.replay)
+            tables = self._database.tables(self._database.replay)
             try:
                 self._database.empty(self._database.replay, session)
                 yield Rebuilt(tables, folder / "history")
@@ -240,9 +254,6 @@ class PostgresStorage:
     def close(self) -> None:
         self._lease.close()
         self._database.close()
-
-    def _tables(self, session: Session) -> Tables:
-        return self._engine.PostgresTables(self._url, self._database.state, session=session)
 
 
 def fingerprint(secret: bytes) -> str:

@@ -33,6 +33,7 @@ COMMANDS = {
     "identity": "identity",
     "import": "imports",
     "indexer": "up",
+    "migrate": "migrate",
     "people": "people",
     "quarantine": "quarantine",
     "replay": "replay",

@@ -8,6 +8,7 @@ nothing. See `docs/decisions/postgres.md`.
 
 from __future__ import annotations
 
+from cauce.engines.postgres.bulk import Copier, as_stored
 from cauce.engines.postgres.database import Database
 from cauce.engines.postgres.lease import Lease
 from cauce.engines.postgres.log import PostgresLog
@@ -16,11 +17,13 @@ from cauce.engines.postgres.state import PostgresReader, PostgresTables
 
 __all__ = [
     "PREFIX",
+    "Copier",
     "Database",
     "Lease",
     "PostgresLog",
     "PostgresReader",
     "PostgresTables",
     "Session",
+    "as_stored",
     "without_password",
 ]

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from cauce.engines.postgres import lease, log
+from cauce.engines.postgres.log import PostgresLog
 from cauce.engines.postgres.session import PREFIX, Session, lock_number, settings_of
+from cauce.engines.postgres.state import PostgresReader, PostgresTables
 from cauce.engines.postgres.wire import texts
 from cauce.errors import CauceError, Locked, StorageBroken
 
@@ -23,19 +25,47 @@ class Database:
         self.state, self.control, self.replay = (f"{prefix}_{part}" for part in ("state", "control", "replay"))
         self._session = Session(url, "cauce", settings_of(prefix, durable=True))
 
-    def prepare(self, fingerprint: str) -> None:
+    def prepare(self, fingerprint: str, *, may_arrive: bool = False) -> None:
         """Creates what is missing; `fingerprint` names the secret key that ids are derived with.
 
-        StorageBroken when rights are missing, when a later version wrote it, or when another secret key did.
+        StorageBroken when rights are missing, when a later version wrote it, when another secret key did, or when a
+        migration into it is not finished (unless `may_arrive`).
         """
         if self._version() != len(_STEPS):
             self._make(fingerprint)
-        (found,) = self._session.ask(b"select secret from installation where id = 1")[0]
+        found, arriving = self._session.ask(b"select secret, arriving from installation where id = 1")[0]
+        if arriving and not may_arrive:
+            raise StorageBroken(
+                f"an installation is on its way into {self._session.place} and has not arrived",
+                hint="Finish it: `cauce migrate` goes on where it stopped",
+            )
         if found != fingerprint:
             raise StorageBroken(
                 f"the installation in {self._session.place} was made with another secret key",
                 hint="All processes share one `secret.key`: use the data folder that it was made with",
             )
+
+    def arriving(self) -> str:
+        """What is being copied into this installation; empty when nothing is."""
+        return str(self._session.ask(b"select arriving from installation where id = 1")[0][0])
+
+    def set_arriving(self, what: str) -> None:
+        self._session.change(b"update installation set arriving = %b where id = 1", [what])
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people, without user and password."""
+        return self._session.place
+
+    def log(self) -> PostgresLog:
+        return PostgresLog(self.url, self.home)
+
+    def reader(self, schema: str) -> PostgresReader:
+        return PostgresReader(self.url, schema)
+
+    def tables(self, schema: str, session: Session | None = None) -> PostgresTables:
+        """The writing side of a schema, over a session that holds the river where one is needed."""
+        return PostgresTables(self.url, schema, session=session)
 
     def is_empty(self) -> bool:
         """Whether there is no installation, or one without any record, state or account."""
@@ -111,9 +141,9 @@ class Database:
                 if version == 0:
                     session.change(
                         b"create table installation (id bigint primary key, version bigint not null,"
-                        b" secret text not null)"
+                        b" secret text not null, arriving text not null)"
                     )
-                    session.change(b"insert into installation values (1, 0, %b)", [fingerprint])
+                    session.change(b"insert into installation values (1, 0, %b, '')", [fingerprint])
                 for statement in (each for step in _STEPS[version:] for each in step):
                     session.change(statement.encode())
                 session.change(b"update installation set version = %b where id = 1", [len(_STEPS)])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
@@ -273,6 +273,14 @@ class Session:
             leaving.__exit__(None, None, None)
 
     # -- the connection -----------------------------------------------------------------------------------------
+
+    @contextmanager
+    def connected(self) -> Iterator[psycopg.Connection[Row]]:
+        """The connection itself, for what only the driver does; its faults become ours."""
+        try:
+            yield self._opened()
+        except psycopg.Error as fault:
+            raise self._fault(fault) from None
 
     def open(self) -> None:
         """Connects now, to hear of faults early."""
