@@ -73,6 +73,8 @@ def charted(table: Any) -> dict[str, Any] | None:
         numbers = [name for name in numbers if name != labels[0].name]
     if not numbers:
         return None
+    if len(labels) > 1 and len(set(table.column(labels[0].name).to_pylist())) == 1:
+        labels = labels[1:]  # one place only: what it is split by says more
     in_time = pa.types.is_temporal(labels[0].type)
     kind = "lines" if in_time and table.num_rows > 12 else "columns" if in_time or table.num_rows <= 12 else "bars"
     split = labels[1].name if len(labels) > 1 else ""
@@ -86,7 +88,7 @@ def chart(table: Any, kind: str, x: str, y: Sequence[str], split: str, words: Wo
         if names.count(name) != 1:
             raise DefinitionInvalid(words.say(marked("There is no single column called “%(name)s”."), name=name))
     if kind not in KINDS or not y:
-        raise DefinitionInvalid(words.say(marked("Choose a sort of chart and a column of numbers.")))
+        raise DefinitionInvalid(words.say(marked("Choose a kind of chart and a column of numbers.")))
     labels, series = _split(table, x, y[0], split, words) if split else _side_by_side(table, x, y, words)
     values = [value for one in series for value in one.values if value is not None]
     if min(values, default=0) < 0:

@@ -205,14 +205,20 @@ def _conditions(schema: Mapping[str, Any], words: Words) -> Iterator[str]:
         if isinstance(schema.get(keyword), str):
             name = schema[keyword]
             yield words.say(_FORMATS[name]) if name in _FORMATS else name
+    yield from _units(schema, words)
+    if schema.get("x-personal") is True:
+        yield words.say(marked("personal"))
+
+
+def _units(schema: Mapping[str, Any], words: Words) -> Iterator[str]:
+    """What a number counts, or which code a text is."""
+    currency, unit = _FORMATS["currency"], _FORMATS["unit"]
     if schema.get("x-currency") is True:
-        yield words.say(_FORMATS["currency"])
+        yield words.say(currency)
     elif isinstance(schema.get("x-currency"), str):
         yield words.say(marked("money in %(property)s"), property=schema["x-currency"])
     if schema.get("x-unit") is True:
-        yield words.say(_FORMATS["unit"])
-    if schema.get("x-personal") is True:
-        yield words.say(marked("personal"))
+        yield words.say(unit)
 
 
 def _alternatives(schema: Any, words: Words) -> list[str]:

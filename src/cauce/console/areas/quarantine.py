@@ -17,6 +17,7 @@ from cauce.errors import Conflict, DefinitionInvalid, NotFound
 from cauce.identity.api import text_of
 from cauce.model import DAY, Reason
 from cauce.quality.api import Entry, Trend, Which
+from cauce.quality.codes import SOFT
 from cauce.quality.mending import Outcome, suggestion
 
 NAME = "quarantine"
@@ -310,10 +311,12 @@ def _like(found: Entry, reason: Reason) -> Which:
 
 
 def _verdict(visit: Visit, outcome: Outcome) -> dict[str, Any]:
+    breaking = [reason for reason in outcome.reasons if reason.code not in SOFT]
+    observed = [reason for reason in (*outcome.reasons, *outcome.observed) if reason not in breaking]
     return {
         "passes": outcome.passes,
-        "reasons": parts.told(outcome.reasons, visit.words),
-        "observed": parts.told(outcome.observed, visit.words),
+        "reasons": parts.told(breaking, visit.words),
+        "observed": parts.told(observed, visit.words),
     }
 
 

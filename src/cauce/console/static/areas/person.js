@@ -8,14 +8,20 @@ for (const form of document.querySelectorAll("[data-as-of]")) {
   const date = form.querySelector("[type=date]");
   const first = Date.parse(`${form.dataset.first}T00:00:00Z`);
   days.hidden = form.dataset.first === form.dataset.last;
+  let waiting = 0;
   days.addEventListener("input", () => {
+    clearTimeout(waiting);
     date.value = new Date(first + days.value * DAY).toISOString().slice(0, 10);
     days.setAttribute("aria-valuetext", date.value);
   });
   date.addEventListener("input", () => { days.value = (Date.parse(`${date.value}T00:00:00Z`) - first) / DAY; });
+  // Arrow keys change the day one by one: the page follows when they rest.
   days.addEventListener("change", () => {
-    if (date.value === form.dataset.last) location.assign(form.action);
-    else form.requestSubmit();
+    clearTimeout(waiting);
+    waiting = setTimeout(() => {
+      if (date.value === form.dataset.last) location.assign(form.action);
+      else form.requestSubmit();
+    }, 600);
   });
 }
 
