@@ -62,11 +62,15 @@ class Client:
         assert answer.status_code == status, (address, answer.status_code, answer.text[-2_000:])
         return answer.text
 
+    def token(self, page: str = "/") -> str:
+        """The token that the forms of a page carry."""
+        found = re.search(r'name="csrf" value="([^"]*)"', self.page(page))
+        assert found, f"{page} has no form with a token"
+        return unescape(found[1])
+
     def send(self, address: str, *, page: str = "/", **fields: str) -> httpx.Response:
         """Sends a form with the token that stands in `page`; does not follow where it leads."""
-        token = re.search(r'name="csrf" value="([^"]*)"', self.page(page))
-        assert token, f"{page} has no form with a token"
-        return self.post(address, data={"csrf": unescape(token[1]), **fields})
+        return self.post(address, data={"csrf": self.token(page), **fields})
 
 
 class Seat:

@@ -15,7 +15,7 @@ from cauce.connectors import posthog, rows, tracking
 from cauce.engines.memory import MemoryLog
 from cauce.engines.sqlite import SqliteTables
 from cauce.events.sources import Sources
-from cauce.http.app import create_app
+from cauce.http.app import Pages, create_app
 from cauce.model import Received, Source
 from cauce.settings import Settings
 
@@ -65,9 +65,11 @@ class SmallPlatform:
 
 
 @contextmanager
-def serving(platform: Any) -> Iterator[str]:
-    """Base URL of a real uvicorn over the platform; ends it in order."""
-    config = uvicorn.Config(create_app(platform), host="127.0.0.1", port=0, log_level="warning", http="httptools")
+def serving(platform: Any, pages: Pages | None = None) -> Iterator[str]:
+    """Base URL of a real uvicorn over the platform, with or without the console; ends it in order."""
+    config = uvicorn.Config(
+        create_app(platform, pages), host="127.0.0.1", port=0, log_level="warning", http="httptools"
+    )
     server = uvicorn.Server(config)
     bound = config.bind_socket()
     bound.listen(128)
