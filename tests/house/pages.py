@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterator, Mapping
 import click
 
 import cauce.errors
+from cauce.access.api import GRANTABLE, PERMISSIONS, ROLES
 from cauce.quality.codes import REASONS
 from cauce.settings import TABLE, Setting
+from tests.house.api_page import api_page
 from tests.house.tree import ROOT
 
 WRITTEN = "<!-- Written by `make docs` from the code. Do not edit. -->\n"
@@ -173,11 +175,39 @@ def _usage(path: str, command: click.Command) -> str:
     return formatter.getvalue().rstrip()
 
 
+def roles_page() -> str:
+    rows = [
+        "# Roles and permissions",
+        "",
+        WRITTEN,
+        "A role is what somebody does; a permission is one thing that somebody may do.",
+        "Accounts have one role, tokens have scopes, which are permissions.",
+        f"An owner can allow an account {', '.join(f'`{name}`' for name in sorted(GRANTABLE))} beyond its role.",
+        "",
+        "## Roles",
+        "",
+        *_table("role", "what it is for", {role: text for role, (text, _) in ROLES.items()}),
+        "",
+        "## What each may",
+        "",
+        f"| permission | {' | '.join(ROLES)} |",
+        f"|---|{'---|' * len(ROLES)}",
+    ]
+    rows += [
+        f"| `{name}` | {' | '.join('yes' if name in held else '' for _, held in ROLES.values())} |"
+        for name in PERMISSIONS
+    ]
+    rows += ["", "## Permissions", "", *_table("permission", "what it lets one do", PERMISSIONS)]
+    return "\n".join(rows) + "\n"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "errors.md": errors_page,
     "reasons.md": reasons_page,
+    "roles.md": roles_page,
     "cli.md": commands_page,
+    "http-api.md": lambda: api_page(WRITTEN),
 }
 
 

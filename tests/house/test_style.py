@@ -21,7 +21,14 @@ LATE_IMPORTS_ALLOWED = {
     "cauce.cli": "commands load what they need, so that `cauce --help` is quick",
     "cauce.testing": "the world and the simulator reach for the whole platform only when asked",
 }
-LATE_PACKAGES_ALLOWED = {"sqlalchemy": "an optional extra", "python_calamine": "slow to load, for one kind of file"}
+LATE_PACKAGES_ALLOWED = {
+    "argon2": "only who signs in needs it",
+    "zxcvbn": "slow to load, for passwords that are chosen",
+    "joserfc": "an optional extra",
+    "httpx": "an optional extra",
+    "sqlalchemy": "an optional extra",
+    "python_calamine": "slow to load, for one kind of file",
+}
 
 
 @pytest.mark.parametrize("path", modules("src") + modules("benchmarks") + modules("tests"), ids=name)

@@ -12,7 +12,7 @@ import pytest
 
 from cauce.http.api.door import WAITING_MAX
 from cauce.http.api.openapi import document as openapi_document
-from cauce.http.api.page import rendered
+from cauce.http.api.page import curl_of, rendered
 from cauce.http.api.table import OPERATIONS, RESOURCES
 from tests.http.api.world import DOCUMENT, client_of, copied, token
 
@@ -341,8 +341,6 @@ def test_the_page_escapes_what_it_is_given():
 def test_the_curl_examples_of_the_page_run(client):
     token = client.headers["authorization"].partition(" ")[2]
     base = str(client.base_url).rstrip("/")
-    from cauce.http.api.page import curl_of  # noqa: PLC0415
-
     for operation in OPERATIONS:
         if operation.changes and not operation.example.get("dry_run"):
             continue

@@ -172,7 +172,7 @@ def _headers(operation: Operation) -> list[Json]:
         told = "ETag of what is to be changed, as it was read; `*` overwrites anything. Needed when there is something."
         found.append({"name": "If-Match", "in": "header", "description": told, "schema": text})
     if operation.changes:
-        told = "Chosen by the caller: the same request with the same key is done only once."
+        told = "Chosen by the caller: with the same key a request is done only once."
         found.append(
             {"name": "Idempotency-Key", "in": "header", "description": told, "schema": {**text, "maxLength": 255}}
         )
