@@ -148,7 +148,10 @@ def test_a_sign_in_renews_a_hash_of_other_parameters(tmp_path):
     old.accounts.add("ana", "owner", password=PASSWORD)
     old.close()
     house = House(tmp_path / "control.db", hasher=PasswordHasher(time_cost=2, memory_cost=16, parallelism=1))
-    stored = lambda: house.control.select("select password from account")[0][0]  # noqa: E731
+
+    def stored():
+        return house.control.select("select password from account")[0][0]
+
     before = stored()
     with pytest.raises(Unauthorised):
         house.access.sign_in("ana", OTHER)

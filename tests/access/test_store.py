@@ -34,7 +34,10 @@ def former(path: Path) -> None:
         create table key_audit (id integer primary key, at integer not null, who text not null,
             what text not null, subject text not null);
     """)
-    hashed = lambda key: sha256(key.encode()).digest()  # noqa: E731
+
+    def hashed(key: str) -> bytes:
+        return sha256(key.encode()).digest()
+
     database.execute("insert into sources values ('web', ?, 1)", (SOURCE,))
     database.execute("insert into keys values (?, 'web', 'wwww', 2, null)", (hashed(WRITE_KEY),))
     database.execute("insert into access_keys values (?, 'first', 'reader', 'rrrr', 3)", (hashed(READER),))

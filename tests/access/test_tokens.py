@@ -93,7 +93,10 @@ def test_nobody_sees_or_revokes_the_token_of_another(house):
 
 def test_the_last_use_is_kept_coarsely(house):
     made = house.tokens.add("till", ["people.read"])
-    used = lambda: house.tokens.list()[0].used  # noqa: E731
+
+    def used():
+        return house.tokens.list()[0].used
+
     assert used() == 0
     house.tokens.authenticate(made.secret)
     first = used()

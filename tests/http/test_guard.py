@@ -8,6 +8,7 @@ import threading
 import argon2.profiles
 import httpx
 import pytest
+from starlette.requests import Request
 
 from cauce import console
 from cauce.access.api import PERMISSIONS, ROLES
@@ -252,10 +253,4 @@ def test_the_address_is_masked_in_the_trail(door, monkeypatch):
 
 def test_only_guarded_requests_have_a_visitor():
     with pytest.raises(KeyError):
-        visitor_of(httpx_request())
-
-
-def httpx_request():
-    from starlette.requests import Request  # noqa: PLC0415
-
-    return Request({"type": "http", "headers": [], "state": {}})
+        visitor_of(Request({"type": "http", "headers": [], "state": {}}))

@@ -244,7 +244,7 @@ class Accounts:
         number = self._account_of(secret)
         return self.by_id(number) if number else None
 
-    def accept(self, secret: str, password: str, *, name: str = "") -> Account:
+    def accept(self, secret: str, password: str, *, name: str = "", address: str = "") -> Account:
         """Uses the link up: the account has this password from now on, and no other session.
 
         The owner to be chooses a `name`. NotFound for a link that does not work (any more).
@@ -259,12 +259,12 @@ class Accounts:
                 self._control.execute("update account set password = ? where id = ?", hashed, number)
                 self._control.execute("delete from access_session where account = ?", number)
             else:
-                self._become_owner(name, hashed)
+                self._become_owner(name, hashed, address)
             account = self.get(name)
-            self._audit.note(account.actor, "account.password_chosen", account.name)
+            self._audit.note(account.actor, "account.password_chosen", account.name, address=address)
         return account
 
-    def _become_owner(self, name: str, hashed: str) -> None:
+    def _become_owner(self, name: str, hashed: str, address: str) -> None:
         if self.has_owner:
             raise Conflict("there is an owner already", hint="Ask for an invitation")
         known = self.find(name)
@@ -273,7 +273,7 @@ class Accounts:
         number = known.id if known else self._control.next_id(ACCOUNTS)
         row = (number, name, "owner", "[]", hashed, self._clock(), 0, "", "", 0)
         self._control.upsert(ACCOUNTS, [row])
-        self._audit.note(name, "account.added", name, {"role": "owner"})
+        self._audit.note(self.get(name).actor, "account.added", name, {"role": "owner"}, address=address)
 
     def _new_link(self, account: int, purpose: str, microseconds: int) -> Link:
         now = self._clock()

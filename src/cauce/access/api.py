@@ -140,8 +140,8 @@ class Access:
 
     def sign_in_by_link(self, secret: str, password: str, name: str = "", origin: Origin | None = None) -> Started:
         """Chooses the password by a one-time link and signs in; see `Accounts.accept`."""
-        account = self.accounts.accept(secret, password, name=name)
         origin = origin or Origin()
+        account = self.accounts.accept(secret, password, name=name, address=origin.address)
         self._attempts.succeeded(self._who(account.name, origin)[0])
         return self.sessions.start(account, address=origin.address, agent=origin.agent)
 

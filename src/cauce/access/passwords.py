@@ -63,7 +63,7 @@ class Passwords:
     def _hasher(self) -> PasswordHasher:
         if self._given is None:
             from argon2 import PasswordHasher  # noqa: PLC0415 commands that see no password start without it
-            from argon2.profiles import RFC_9106_LOW_MEMORY  # noqa: PLC0415
+            from argon2.profiles import RFC_9106_LOW_MEMORY  # noqa: PLC0415 see above
 
             self._given = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
         return self._given

@@ -16,6 +16,10 @@ HOME = "/accounts"
 
 
 def accounts(visit: Visit) -> Answer:
+    return _all(visit)
+
+
+def _all(visit: Visit) -> dict[str, Any]:
     found = visit.platform.access.accounts.list()
     return {
         "rows": [_row(visit, account) for account in found],
@@ -161,7 +165,7 @@ def _back(account: Account, note: str) -> Led:
 
 def add_machine_token(visit: Visit) -> Answer:
     made = parts.token_made(visit, None)
-    shown = dict(accounts(visit))  # type: ignore[arg-type]
+    shown = _all(visit)
     if isinstance(made, Made):
         return Shown("accounts/accounts.html", {**shown, "made": made})
     return Shown("accounts/accounts.html", {**shown, "token_form": parts.token_form(visit, made)}, 422)
