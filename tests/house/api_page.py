@@ -16,17 +16,22 @@ INTRODUCTION = """
 Everything that the console can do, over HTTP.
 Send a token with each request: `Authorization: Bearer TOKEN`; `cauce tokens add NAME --scope SCOPE` makes one.
 Each operation names the permission that the token's scopes must hold.
-[How to use it](../howto/use-the-api.md) begins with an example; `/v1/openapi.json` is the OpenAPI 3.1 document, and `/docs/api` explains it on every installation.
+[How to use it](../howto/use-the-api.md) begins with an example; `/v1/openapi.json` is the OpenAPI 3.1 document, \
+and `/docs/api` explains it on every installation.
 
 ## What holds everywhere
 
 * Bodies and answers are JSON; moments are ISO 8601 in UTC.
-* A list comes in pages: `limit` says how long a page is, `cursor` of one page gets the next, and an empty cursor is the end. A cursor belongs to its question: with other parameters it is refused.
+* A list comes in pages: `limit` says how long a page is, `cursor` of one page gets the next, and an empty \
+cursor is the end. A cursor belongs to its question: with other parameters it is refused.
 * A parameter or member that is not known is refused, with the nearest name.
 * A body has at most 1 MiB.
-* Definitions carry an `ETag`. Who changes one names it in `If-Match`, so that nobody's change is overwritten unseen; `If-Match: *` overwrites anything.
-* With an `Idempotency-Key` a request that is sent twice is done once. Its answer is kept for a day, until Cauce is started anew.
-* `RateLimit` tells how many requests the token has left and when all are there again; beyond that the answer is 429 with `Retry-After`.
+* Definitions carry an `ETag`. Who changes one names it in `If-Match`, so that nobody's change is overwritten \
+unseen; `If-Match: *` overwrites anything.
+* With an `Idempotency-Key` a request that is sent twice is done once. Its answer is kept for a day, until Cauce \
+is started anew.
+* `RateLimit` tells how many requests the token has left and when all are there again; beyond that the answer is \
+429 with `Retry-After`.
 * Without `people.personal` personal values are masked wherever they stand.
 * Every look at a person and every change leaves an entry in the audit trail.
 * `dry_run` says what would happen and changes nothing.

@@ -11,8 +11,8 @@ from urllib.parse import quote
 from msgspec import UNSET
 
 from cauce.client.transport import TRIES_MAX, Transport
-from cauce.client.types import accounts, common, data, definitions, identity, people, quarantine, sources, status
-from cauce.client.types.common import Page
+from cauce.client.types import accounts, basics, data, definitions, identity, people, quarantine, sources, status
+from cauce.client.types.basics import Page
 
 Word = Literal["refuse", "unrefuse", "join", "unjoin", "retract", "restore"]
 Document = dict[str, Any]
@@ -226,10 +226,10 @@ class People(Resource):
         body = people.Erase(why=why, suppress=suppress, dry_run=dry_run)
         return self._transport.ask("POST", _person(key, "erase"), people.Erased, body=body)
 
-    def set_trait(self, key: str, trait: str, value: Any, *, why: str) -> common.Decided:
+    def set_trait(self, key: str, trait: str, value: Any, *, why: str) -> basics.Decided:
         """A steward's word about a trait; None takes it back."""
         path = f"{_person(key, 'traits')}/{_part(trait)}"
-        return self._transport.ask("PUT", path, common.Decided, body=people.TraitWord(value=value, why=why))
+        return self._transport.ask("PUT", path, basics.Decided, body=people.TraitWord(value=value, why=why))
 
 
 class Identity(Resource):

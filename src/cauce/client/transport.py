@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from cauce.client.refusals import PreconditionFailed
-from cauce.client.types.common import Error, Page
+from cauce.client.types.basics import Error, Page
 from cauce.errors import Busy, CauceError, MissingExtra, Unreadable
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cauce.client.types.common import Details, Error, Fault, Problem
+from cauce.client.types.basics import Details, Error, Fault, Problem
 from cauce.errors import Busy, CauceError, Unreadable
 
 STATUS_BY_CODE = {

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType, field
 
-from cauce.client.types.common import Answer, Moment, Paging, Request
+from cauce.client.types.basics import Answer, Moment, Paging, Request
 
 Role = Annotated[str, Meta(min_length=1, max_length=63, description="A [role](../reference/roles.md).")]
 Extra = Annotated[

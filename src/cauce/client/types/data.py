@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from cauce.client.types.common import Answer, Moment, Paging, Request
+from cauce.client.types.basics import Answer, Moment, Paging, Request
 
 
 class Statement(Request, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from cauce.client.types.common import Answer, Document, DryRun, Moment, Request
+from cauce.client.types.basics import Answer, Document, DryRun, Moment, Request
 
 Definitions = Annotated[list[Document], Meta(min_length=1, max_length=500)]
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from cauce.client.types.common import Answer, Document, DryRun, Moment, Request, Why
+from cauce.client.types.basics import Answer, Document, DryRun, Moment, Request, Why
 from cauce.client.types.people import Evidence
 
 Key = Annotated[

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, field
 
-from cauce.client.types.common import Answer, Cursor, DryRun, Limit, Moment, Name, Request, Why
+from cauce.client.types.basics import Answer, Cursor, DryRun, Limit, Moment, Name, Request, Why
 
 
 class ProfileQuery(Request, frozen=True, kw_only=True):

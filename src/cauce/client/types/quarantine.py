@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, UnsetType, field
 
-from cauce.client.types.common import Answer, DryRun, Moment, Name, Paging, Request, Why
+from cauce.client.types.basics import Answer, DryRun, Moment, Name, Paging, Request, Why
 
 Positions = Annotated[
     list[Annotated[int, Meta(ge=1, le=2**63 - 1)]],

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from cauce.client.types.common import Answer, Moment, Request
+from cauce.client.types.basics import Answer, Moment, Request
 
 SourceName = Annotated[
     str, Meta(pattern="^[a-z0-9][a-z0-9._-]{0,62}$", description="Lower-case letters, digits and . _ -; it stays.")

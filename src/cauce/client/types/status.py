@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from cauce.client.types.common import Answer, Moment, Request
+from cauce.client.types.basics import Answer, Moment, Request
 
 
 class Balance(Answer, frozen=True, kw_only=True):

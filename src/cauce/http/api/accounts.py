@@ -8,7 +8,7 @@ from msgspec import UNSET
 
 from cauce.access.api import Account, Entry, Filter, Token
 from cauce.client.types import accounts as types
-from cauce.client.types.common import Nothing, Page, Paging
+from cauce.client.types.basics import Nothing, Page, Paging
 from cauce.errors import Conflict, DefinitionInvalid, Forbidden, NotFound
 from cauce.http.api import moments
 from cauce.http.api.moments import told, told_if_any

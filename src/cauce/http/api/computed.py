@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from cauce.client.types import definitions as types
-from cauce.client.types.common import Nothing, Page, Paging
+from cauce.client.types.basics import Nothing, Page, Paging
 from cauce.errors import DefinitionInvalid, NotFound
 from cauce.http.api.operation import AnyCall, Call, Operation
 from cauce.http.api.paging import page_after

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from cauce.client.types import definitions as types
-from cauce.client.types.common import Nothing, Page, Paging
+from cauce.client.types.basics import Nothing, Page, Paging
 from cauce.errors import DefinitionInvalid, NotFound
 from cauce.http.api.moments import told_if_any
 from cauce.http.api.operation import AnyCall, Call, Operation

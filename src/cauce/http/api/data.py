@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from cauce.client.types import data as types
-from cauce.client.types.common import Nothing, Page
+from cauce.client.types.basics import Nothing, Page
 from cauce.errors import DefinitionInvalid, TooLarge
 from cauce.events.sql import Limits, Sql
 from cauce.http.api.moments import told

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from cauce.client.types import identity as types
-from cauce.client.types.common import Nothing, Page, Paging
+from cauce.client.types.basics import Nothing, Page, Paging
 from cauce.client.types.people import Identifier
 from cauce.errors import DefinitionInvalid, NotFound
 from cauce.http.api.moments import told

@@ -11,7 +11,7 @@ import msgspec
 
 from cauce import __version__
 from cauce.client.refusals import PreconditionFailed, PreconditionRequired
-from cauce.client.types.common import Error, Problem
+from cauce.client.types.basics import Error, Problem
 from cauce.errors import Busy, CauceError, Forbidden, NotFound, Throttled, TooLarge, Unauthorised, Unreadable
 from cauce.http.api.operation import PATH_PARTS, Operation
 from cauce.http.problems import PROBLEM, STATUS_BY_CODE

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 import msgspec
 
 from cauce.access.api import Actor
-from cauce.client.types.common import Nothing
+from cauce.client.types.basics import Nothing
 from cauce.errors import CauceError, Unreadable
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from cauce.client.types.common import Page
+from cauce.client.types.basics import Page
 from cauce.errors import Unreadable
 from cauce.http.api.operation import Call
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from cauce.client.types import people as types
-from cauce.client.types.common import Decided, Nothing, Page
+from cauce.client.types.basics import Decided, Nothing, Page
 from cauce.errors import DefinitionInvalid, NotFound, TooLarge
 from cauce.events.export import events_of
 from cauce.events.sql import Limits

@@ -10,7 +10,7 @@ from msgspec import UNSET
 
 from cauce.app.mending import PORTION_ENTRIES, Mending, Tried
 from cauce.client.types import quarantine as types
-from cauce.client.types.common import Nothing, Page
+from cauce.client.types.basics import Nothing, Page
 from cauce.errors import Conflict, DefinitionInvalid, NotFound, TooLarge
 from cauce.http.api.moments import told, told_if_any
 from cauce.http.api.operation import Call, Operation

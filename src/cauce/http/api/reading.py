@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from cauce.client.types.common import Fault
+from cauce.client.types.basics import Fault
 from cauce.errors import Unreadable
 from cauce.http.problems import NO_SUCH, Misfit
 from cauce.registry import nearest

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET
 
 from cauce.client.types import sources as types
-from cauce.client.types.common import Nothing, Page, Paging
+from cauce.client.types.basics import Nothing, Page, Paging
 from cauce.errors import Conflict, DefinitionInvalid, NotFound
 from cauce.events.sources import HINT_CHARACTERS, Key
 from cauce.http.api.moments import told

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from cauce.client.types import status as types
-from cauce.client.types.common import Nothing
+from cauce.client.types.basics import Nothing
 from cauce.http.api.moments import told
 from cauce.http.api.operation import Call, Operation
 
