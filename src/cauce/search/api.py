@@ -37,7 +37,7 @@ __all__ = ["BEGINNING", "ERASED", "EXACT", "SIMILAR", "Found", "Hit", "Search", 
 
 CANDIDATES_MAX = 300
 """Entries that are looked at for one query; whoever wants to see more asks more precisely."""
-ENOUGH = 20
+ENOUGH = 5
 """Entries after which typing errors are not looked for."""
 FEW = 1
 """Entries after which no word is left out."""
@@ -245,11 +245,12 @@ def _stages(index: Index, query: Asked, meant: list[dict[str, float]]) -> Iterat
         return
     yield [[[word] for word in words]], CANDIDATES_MAX
     if not query.ended:
-        yield [[[f"{word}*"] for word in words]], CANDIDATES_MAX if len(words) == 1 else ENOUGH
+        # Whoever still types has not come to the end of the last word; an earlier one that nobody has is a beginning.
+        begun = [[word] if index.has(word) else [f"{word}*"] for word in words[:-1]]
+        yield [[*begun, [f"{words[-1]}*"]]], CANDIDATES_MAX
     for place, word in zip(places, words, strict=True):
         meant[place].update(_misspelt(index, word))
     maybe = [[word, *meant[place]] for place, word in zip(places, words, strict=True)]
-    # Whoever still types has not come to the end of the last word.
     yield [[*maybe[:-1], [*maybe[-1], *([] if query.ended else [f"{words[-1]}*"])]]], ENOUGH
     if 1 < len(words) <= LEFT_OUT_WORDS_MAX:
         # One word may be none of theirs: a title, a married name, a second number.
@@ -260,8 +261,11 @@ def _misspelt(index: Index, word: str) -> dict[str, float]:
     """Known words that a word may have meant and how well they fit, nearest first."""
     if not is_typed(word) or not errors_allowed(word):
         return {}
-    scored = [(similarity(word, other), other) for other in index.near(near_keys(word)) if other != word]
-    nearest = sorted((pair for pair in scored if pair[0]), key=lambda pair: (-pair[0], pair[1]))
+    scored = [(similarity(word, other), other) for other in index.near(near_keys(word))]
+    # What begins so was found before.
+    nearest = sorted(
+        (pair for pair in scored if pair[0] and not pair[1].startswith(word)), key=lambda pair: (-pair[0], pair[1])
+    )
     return {other: score for score, other in nearest[:SIMILAR_WORDS_MAX]}
 
 

@@ -21,6 +21,8 @@ SOUNDING_CHARACTERS_MIN = 3
 NUMBER_DIGITS_MIN = 4
 WRONG_DIGIT_DIGITS_MIN = 8
 """Digits of a number in which one may be wrong."""
+ABROAD_DIGITS_MIN = 10
+"""Digits of a number from which `00` at its beginning stands for `+`: a card's last digits may begin so too."""
 REVERSED = "~"
 """Marks a number written backwards: so that the last digits of a card or a phone find it."""
 
@@ -35,6 +37,7 @@ NAME_TRAITS = (
 WHOLE_NAMES = frozenset({"name", "fullName", "full_name", "nickname", "username", "company"})
 
 _WORD = re.compile(r"[^\W_]+")
+_NUMBERED = re.compile(r"([^\W\d_]{3,})(\d+)")
 _DIGITS = re.compile(r"\d")
 _LETTERS = str.maketrans({"ß": "ss", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
 _CALLING_CODES = frozenset(map(str, phonenumbers.COUNTRY_CODE_TO_REGION_CODE))
@@ -82,8 +85,17 @@ def folded(text: str) -> str:
 
 
 def words_in(text: str) -> list[str]:
-    """The words of a text, folded, in order; what is no letter or digit separates them."""
-    return [word[:WORD_CHARACTERS_MAX] for word in _WORD.findall(folded(text))]
+    """The words of a text, folded, in order; what is no letter or digit separates them, and a name from its number.
+
+    `garcia82` are two words, so that everybody's own number does not make a word of its own of every name.
+    """
+    words: list[str] = []
+    for word in _WORD.findall(folded(text)):
+        if word[-1].isdigit() and (numbered := _NUMBERED.fullmatch(word)):
+            words += numbered.groups()
+        else:
+            words.append(word)
+    return [word[:WORD_CHARACTERS_MAX] for word in words]
 
 
 def terms_of(entry: Entry) -> frozenset[str]:
@@ -147,7 +159,9 @@ def asked(text: str) -> Asked:
     text = text.strip()[:TEXT_CHARACTERS_MAX]
     digits = "".join(_DIGITS.findall(text))[:WORD_CHARACTERS_MAX]
     if len(digits) >= NUMBER_DIGITS_MIN and not any(character.isalpha() for character in text):
-        return Asked(text, (), national(digits.removeprefix("00")) if text.startswith(("+", "00")) else digits)
+        abroad = text.startswith("+") or (text.startswith("00") and len(digits) >= ABROAD_DIGITS_MIN)
+        own = national(digits.removeprefix("00")) if abroad else digits
+        return Asked(text, (), own if len(own) >= NUMBER_DIGITS_MIN else digits)
     words = value_words(text)
     return Asked(text, tuple(dict.fromkeys(words))[:WORDS_MAX], ended="." in text.rpartition("@")[2] and "@" in text)
 

@@ -129,6 +129,11 @@ class Index:
         )
         return [_entry(row) for row in rows]
 
+    def has(self, term: str) -> bool:
+        """Whether any entry has that term."""
+        rows = self._connection.execute("select 1 from term where term match ? limit 1", (_quoted(term),))
+        return rows.fetchone() is not None
+
     def near(self, keys: Iterable[int]) -> list[str]:
         """The words that share one of the keys."""
         rows = self._connection.execute(f"select distinct word from near where key in ({_numbers(keys)})")
@@ -210,7 +215,7 @@ class Index:
             execute("delete from entry where number = ?", (number,))
             terms |= own
         for word in sorted(filter(is_typed, terms)):
-            if not execute("select 1 from term where term match ? limit 1", (_quoted(word),)).fetchone():
+            if not self.has(word):
                 self._words.discard(word)
                 execute(f"delete from near where key in ({_numbers(near_keys(word))}) and word = ?", (word,))
 
