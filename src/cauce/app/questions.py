@@ -239,8 +239,10 @@ def _traits(table: pa.Table, shield: Shield, definitions: Sequence[Definition]) 
 def _masked_values(table: pa.Table, open_traits: set[str], shield: Shield) -> Iterator[str | None]:
     columns = (table.column(name).to_pylist() for name in ("name", "sort", "value"))
     for name, sort, value in zip(*columns, strict=True):
-        if value is None or (sort == "computed" and name in open_traits):
-            yield value
+        if value is None:
+            yield None
+        elif sort == "computed" and name in open_traits:
+            yield shield.guarded(value)
         elif sort == "computed":
             yield msgspec.json.encode(shield.hashed(value)).decode()
         else:

@@ -7,6 +7,7 @@ the history files are made once each, in a folder of this process, and forgotten
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 import threading
@@ -82,6 +83,10 @@ class Shield:
     def hashed(self, text: str) -> str:
         """What stands for a value: `h_` and 16 hexadecimal digits."""
         return "h_" + blake2b(text.encode(), key=self._key.encode(), digest_size=8).hexdigest()
+
+    def guarded(self, json: str) -> str:
+        """A JSON text in which values that look personal are masked, as in the copies."""
+        return re.sub(_TELLING, f'"{MASK}"', json)
 
     def copies(self, files: Sequence[Path]) -> list[Path]:
         """Masked copies of history files, in their order; those of files that are gone are deleted."""

@@ -58,7 +58,7 @@ def run(visit: Visit) -> Answer:
         return Shown(template, told, 200 if visit.asked.is_partial else status_of(fault))
     visit.note(
         "sql.asked", _fingerprint(statement), rows=answer.result.table.num_rows, masked=answer.masked,
-        seconds=round(answer.seconds, 2),
+        milliseconds=int(1_000 * answer.seconds),
     )  # fmt: skip
     visit.platform.questions.queries.remember(_owner(visit), statement)
     return Shown(template, {**_values(visit, statement), "answer": _answer(visit, answer, 1)})

@@ -415,7 +415,7 @@ def _item(visit: Visit, found: Entry) -> Any:
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError) as fault:
-        if found.form == "text":
+        if isinstance(found.document(), str) and found.form != "base64":
             return text
         raise DefinitionInvalid(f"{visit.say('this is no JSON')}: {fault}") from None
 

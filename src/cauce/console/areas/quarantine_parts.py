@@ -199,9 +199,10 @@ def _sort(value: Any) -> str:
 
 
 def pretty(entry: Entry) -> str:
-    """The item of an entry as text to edit."""
-    if entry.form != "json":
-        return entry.raw
+    """The item of an entry as text to edit; what was no JSON stays the text that it was."""
+    document = entry.document()
+    if isinstance(document, str):
+        return document
     return msgspec.json.format(entry.raw.encode(), indent=2).decode()
 
 
