@@ -10,7 +10,10 @@ from html import unescape
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from cauce.console.areas.identity_rules import written
 from cauce.identity.api import Rules, text_of
 from cauce.model import Source
 from tests.console.seat import Client, Seat
@@ -165,10 +168,26 @@ def test_text_is_checked_as_it_is_written(seat: Seat, text: str, said: str) -> N
     assert said in answer
 
 
+@settings(deadline=None, max_examples=30)
+@given(
+    limit=st.integers(0, 20),
+    unique=st.booleans(),
+    merges=st.booleans(),
+    window=st.integers(0, 9),
+    blocked=st.lists(st.sampled_from(["a+", "x: y", "'", "[0-9]{3}"]), max_size=3),
+    normaliser=st.sampled_from(["text", "email", "number"]),
+)
+def test_rules_as_text_are_the_same_rules(limit, unique, merges, window, blocked, normaliser) -> None:
+    kind = {"limit": limit, "unique": unique, "merges": merges, "window_days": window, "normaliser": normaliser}
+    rules = Rules.from_dict({"kinds": {"email": {**kind, "blocked": blocked}, "own": kind}, "blocked": blocked})
+    assert Rules.from_yaml(written(rules)) == rules
+
+
 def test_a_check_shows_what_would_change(seat: Seat) -> None:
     client = seat.client("steward")
     answer = client.send("/identity/rules/check", page="/identity/rules/edit", text=changed(seat, email={"limit": 3}))
-    assert 'class="new"' in answer.text
+    shown = " ".join(unescape(re.sub("<[^>]+>", " ", answer.text)).split())
+    assert "kinds.email.limit 5 → becomes 3" in shown
     same = client.send("/identity/rules/check", page="/identity/rules/edit", text=changed(seat))
     assert "These are the rules in force" in same.text
 
@@ -204,9 +223,10 @@ def test_rules_are_applied_and_an_older_version_can_be_edited(own_seat: Seat) ->
     newest, oldest = people.versions()
     assert newest.author == "the-steward"
     page = unescape(client.page(f"/identity/rules/{newest.position}"))
-    assert 'class="gone"' in page
-    assert "limit: 3" in page
-    assert "limit: 5" in client.page(f"/identity/rules/edit?from={oldest.position}")
+    assert "<del>5</del>" in page
+    assert re.search(r"email:\s+priority: 70\s+limit: 3", page)
+    older = unescape(client.page(f"/identity/rules/edit?from={oldest.position}"))
+    assert re.search(r"email:\s+priority: 70\s+limit: 5", older)
     again = client.send("/identity/rules/apply", page="/identity/rules/edit", text=changed(own_seat))
     assert again.headers["location"] == "/identity/rules"
     assert len(people.versions()) == 2

@@ -1,19 +1,20 @@
 """Trying changed identity rules on the recorded history, in a process of its own: no door waits for it.
 
 It reads what is committed and changes nothing. One trial runs at a time; the last results are kept in memory.
+The process is `python -m cauce.app.trials`: it gets a JSON document and says line by line how far it is.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import secrets
+import subprocess
+import sys
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from multiprocessing.connection import Connection
 from typing import Any, Literal
 
 import msgspec
@@ -28,7 +29,23 @@ NICENESS = 10
 REPORT_SECONDS = 0.2
 
 State = Literal["running", "done", "failed", "stopped"]
-Message = tuple[str, Any]
+"""*failed* with a reason; *stopped* by somebody."""
+
+
+class Order(msgspec.Struct, frozen=True):
+    """What the process is to do."""
+
+    settings: dict[str, Any]
+    rules: dict[str, Any]
+
+
+class Told(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A line of the process: progress, the result, or why there is none."""
+
+    events: int = 0
+    events_total: int = 0
+    report: DryRun | None = None
+    fault: str = ""
 
 
 class Trial(msgspec.Struct, frozen=True):
@@ -58,7 +75,7 @@ class Trials:
         self._settings = settings
         self._lock = threading.Lock()
         self._trials: OrderedDict[str, Trial] = OrderedDict()
-        self._processes: dict[str, multiprocessing.process.BaseProcess] = {}
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, rules: Rules, by: str) -> str:
         """Begins a trial and gives its id; Busy while another one runs."""
@@ -66,18 +83,15 @@ class Trials:
             if self._processes:
                 raise Busy("another trial of rules is running", hint="Wait for its end, or stop it")
             trial = Trial(secrets.token_hex(6), by, time.time_ns() // 1_000, rules.as_dict())
-            context = multiprocessing.get_context("spawn")
-            theirs, ours = context.Pipe(duplex=False)
-            process = context.Process(
-                target=_try, args=(ours, self._settings.as_dict(), trial.rules), name="cauce trial", daemon=True
+            process = subprocess.Popen(
+                [sys.executable, "-m", "cauce.app.trials"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
             )
-            process.start()
-            ours.close()
             self._trials[trial.id] = trial
             self._processes[trial.id] = process
             while len(self._trials) > TRIALS_KEPT:
                 self._trials.popitem(last=False)
-        threading.Thread(target=self._watch, args=(trial.id, theirs, process), name="trial-watch", daemon=True).start()
+        order = Order(self._settings.as_dict(), trial.rules)
+        threading.Thread(target=self._watch, args=(trial.id, process, order), name="trial-watch", daemon=True).start()
         return trial.id
 
     def get(self, id: str) -> Trial:
@@ -107,63 +121,70 @@ class Trials:
             running = dict(self._processes)
         for id, process in running.items():
             self.stop(id)
-            process.join(timeout=10)
+            process.wait(timeout=10)
 
-    def _watch(self, id: str, messages: Connection, process: multiprocessing.process.BaseProcess) -> None:
-        """Takes in what the process tells, until it ends."""
-        with messages, suppress(EOFError, OSError):
-            while True:
-                what, value = messages.recv()
-                with self._lock:
-                    self._told(id, what, value)
-        process.join()
+    def _watch(self, id: str, process: subprocess.Popen[bytes], order: Order) -> None:
+        """Gives the order and takes in what the process tells, until it ends."""
+        assert process.stdin is not None
+        assert process.stdout is not None
+        with process:
+            with suppress(OSError):  # it may have ended already
+                process.stdin.write(msgspec.json.encode(order))
+                process.stdin.close()
+            for line in process.stdout:
+                self._told(id, msgspec.json.decode(line, type=Told))
         with self._lock:
             del self._processes[id]
             trial = self._trials[id]
-            fault = f"the trial ended by itself ({process.exitcode})" if trial.state == "running" else trial.fault
-            self._change(
-                id,
-                state="failed" if trial.state == "running" else trial.state,
-                fault=fault,
-                seconds=time.time() - trial.started / 1e6,
-            )
+            if trial.state == "running":
+                self._change(id, state="failed", fault=f"the trial ended by itself ({process.returncode})")
+            self._change(id, seconds=time.time() - trial.started / 1e6)
 
-    def _told(self, id: str, what: str, value: Any) -> None:
-        if self._trials[id].state != "running":
-            return
-        if what == "progress":
-            self._change(id, events=value[0], events_total=value[1])
-        elif what == "report":
-            self._change(id, state="done", report=msgspec.convert(value, DryRun))
-        else:
-            self._change(id, state="failed", fault=value)
+    def _told(self, id: str, told: Told) -> None:
+        with self._lock:
+            if self._trials[id].state != "running":
+                return
+            if told.report is not None:
+                self._change(id, state="done", report=told.report)
+            elif told.fault:
+                self._change(id, state="failed", fault=told.fault)
+            else:
+                self._change(id, events=told.events, events_total=told.events_total)
 
     def _change(self, id: str, **changed: Any) -> None:
         self._trials[id] = msgspec.structs.replace(self._trials[id], **changed)
 
 
-def _try(messages: Connection, settings: dict[str, Any], rules: dict[str, Any]) -> None:
+def main() -> None:
     """The process: compares, tells how far it is, and ends."""
     with suppress(OSError):
         os.nice(NICENESS)
+    order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
     try:
-        with Platform.open(Settings(settings)) as platform, messages:
-            batches = _counted(platform.archive.scan(), platform.archive.count(), messages)
-            report = platform.people.dry_run(Rules.from_dict(rules), batches)
-            messages.send(("report", msgspec.to_builtins(report)))
+        with Platform.open(Settings(order.settings)) as platform:
+            batches = _counted(platform.archive.scan(), platform.archive.count())
+            _tell(Told(report=platform.people.dry_run(Rules.from_dict(order.rules), batches)))
     except CauceError as fault:
-        with suppress(OSError):
-            messages.send(("failed", str(fault)))
+        _tell(Told(fault=str(fault)))
 
 
-def _counted(batches: Iterable[list[Any]], total: int, messages: Connection) -> Iterator[list[Any]]:
+def _tell(told: Told) -> None:
+    sys.stdout.buffer.write(msgspec.json.encode(told) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def _counted(batches: Iterable[list[Any]], total: int) -> Iterator[list[Any]]:
     """The batches as they are; tells now and then how many events went by."""
     done = 0
-    told = 0.0
+    told_at = 0.0
     for batch in batches:
         yield batch
         done += len(batch)
-        if time.monotonic() - told > REPORT_SECONDS:
-            told = time.monotonic()
-            messages.send(("progress", (done, total)))
-    messages.send(("progress", (done, total)))
+        if time.monotonic() - told_at > REPORT_SECONDS:
+            told_at = time.monotonic()
+            _tell(Told(done, total))
+    _tell(Told(done, total))
+
+
+if __name__ == "__main__":
+    main()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
+from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import yaml
 
 from cauce.app.trials import Trial, Trials
@@ -18,7 +19,15 @@ TEXT_CHARACTERS_MAX = 100_000
 VERSIONS_SHOWN = 50
 BLOCKED_SHOWN = 6
 IDENTIFIERS_SHOWN = 6
-DIFFERENCE_CONTEXT_LINES = 2
+LINE_CHARACTERS = 160
+_UNSAID = {
+    field: value
+    for field, value in msgspec.to_builtins(
+        Rules.from_dict({"defaults": False, "kinds": {"any": {}}}).kinds["any"]
+    ).items()
+    if field not in ("name", "priority", "limit")
+}
+"""What a kind is when its rules do not say it."""
 
 NORMALISERS = {
     "text": marked("as written"),
@@ -138,17 +147,42 @@ def version(visit: Visit) -> Answer:
 
 
 def written(found: Rules) -> str:
-    """Rules as YAML to edit."""
-    return yaml.safe_dump(found.as_dict(), allow_unicode=True, sort_keys=False)
+    """Rules as YAML to edit, a kind on a line; of a kind only what is not as it is without a word."""
+    document = found.as_dict()
+    for kind in document["kinds"].values():
+        for field, unsaid in _UNSAID.items():
+            if kind[field] == unsaid:
+                del kind[field]
+    return yaml.safe_dump(document, allow_unicode=True, sort_keys=False, default_flow_style=None, width=LINE_CHARACTERS)
 
 
-def _difference(before: Rules, after: Rules) -> list[tuple[str, str]]:
-    """(kind, line) of what changed: *new*, *gone*, *same* beside them, and *place* between parts."""
-    marks = {"+": "new", "-": "gone", " ": "same", "@": "place"}
-    lines = difflib.unified_diff(
-        written(before).splitlines(), written(after).splitlines(), lineterm="", n=DIFFERENCE_CONTEXT_LINES
-    )
-    return [(marks[line[0]], line[1:] if line[0] != "@" else "…") for line in list(lines)[2:]]
+def _difference(before: Rules, after: Rules) -> list[dict[str, Any]]:
+    """Every setting that differs: its place, what it was and what it is; None where it is not there."""
+    old, new = _settings(before), _settings(after)
+    return [
+        {"place": place, "before": old.get(place), "after": new.get(place)}
+        for place in dict.fromkeys((*new, *old))
+        if old.get(place) != new.get(place)
+    ]
+
+
+def _settings(found: Rules) -> dict[str, str]:
+    """Rules as places (`kinds.email.limit`) and texts; each value of a list is a place of its own."""
+    places: dict[str, str] = {}
+
+    def add(place: str, value: Any) -> None:
+        if isinstance(value, Mapping):
+            for name, inner in value.items():
+                add(f"{place}.{name}" if place else str(name), inner)
+        elif isinstance(value, list | tuple):
+            places.update((f"{place}: {inner}", str(inner)) for inner in value)
+        else:
+            places[place] = str(value).lower() if isinstance(value, bool) else str(value)
+
+    document = found.as_dict()
+    del document["defaults"]
+    add("", document)
+    return places
 
 
 # -- editing ----------------------------------------------------------------------------------------------------------
