@@ -245,3 +245,29 @@ def test_a_restarted_server_costs_a_batch_only(tmp_path: Path) -> None:
             wait(lambda: calm(lambda: platform.health()["lag_records"]) == 0, "the river's end")
         assert platform.status()["adds_up"]
         assert platform.replay().equal
+
+
+# --- rights ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_documented_role_is_enough(tmp_path: Path, url: str, postgres_server: PrivateServer) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "howto" / "postgres.md").read_text()
+    script = page.split("```sql\n", 1)[1].split("```", 1)[0]
+    role = f"documented_{tmp_path.name.translate(str.maketrans('', '', '-'))}"[:60]
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(script.replace("role cauce", f"role {role}").replace("tion cauce;", f"tion {role};").encode())
+        rights = connection.execute(
+            "select rolsuper, rolcreatedb, rolcreaterole, has_database_privilege(rolname, current_database(), 'create')"
+            " from pg_roles where rolname = %s",
+            [role],
+        ).fetchall()
+        assert rights == [(False, False, False, False)]
+    narrow = url.replace("//cauce@", f"//{role}@")
+    with opened(tmp_path / "data", narrow) as platform, opened(tmp_path / "data", narrow) as other:
+        for source in SOURCES.values():
+            platform.sources.add(source)
+        platform.log.append(traffic(2, 40))
+        platform.drain()
+        assert platform.replay(apply=True).equal
+        other.decide("person.erased", {"identifiers": ["user_id:user-1"]}, by="tests")
+        assert other.replay().equal

@@ -64,7 +64,7 @@ def test_the_files_are_not_used_by_mistake(tmp_path: Path, url: str) -> None:
     folder = tmp_path / "data"
     embedded(folder, events=30)
     moved(folder, url)
-    with pytest.raises(StorageBroken, match="moved to postgresql://127.0.0.1") as caught:
+    with pytest.raises(StorageBroken, match=r"moved to postgresql://127\.0\.0\.1") as caught:
         Platform.open(folder)
     assert "CAUCE_TABLES" in caught.value.hint
     (folder / MOVED).unlink()
