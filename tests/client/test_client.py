@@ -172,6 +172,8 @@ def test_the_rest(client):
     assert client.accounts.get("maria").role == "analyst"
     assert client.accounts.change("maria", extra=["people.personal"]).extra == ["people.personal"]
     assert client.accounts.invite("maria").link != invitation.link
+    assert client.accounts.sessions("maria") == []
+    client.accounts.end_sessions("maria")
     assert "maria" in [account.name for account in client.accounts.list()]
     made = client.tokens.make("nightly", ["status.read"], days=1)
     assert made.token.id in [each.id for each in client.tokens.list()]

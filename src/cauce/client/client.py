@@ -257,7 +257,7 @@ class Identity(Resource):
     def shared(self) -> Iterator[people.Identifier]:
         return self._transport.pages("/v1/identity/shared", Page[people.Identifier], {"limit": PAGE_ITEMS})
 
-    def queue(self, limit: int = 50) -> list[identity.QueueEntry]:
+    def queue(self, limit: int = 50) -> Sequence[identity.QueueEntry]:
         """What a steward should look at, the worst first."""
         found = self._transport.ask("GET", "/v1/identity/queue", Page[identity.QueueEntry], query={"limit": limit})
         return found.items
@@ -381,6 +381,15 @@ class Accounts(Resource):
     def invite(self, name: str) -> accounts.Invitation:
         """A link in the place of an earlier one."""
         return self._transport.ask("POST", f"/v1/accounts/{_part(name)}/invitation", accounts.Invitation)
+
+    def sessions(self, name: str) -> Sequence[accounts.Session]:
+        """The browsers that an account is signed in with."""
+        path = f"/v1/accounts/{_part(name)}/sessions"
+        return self._transport.ask("GET", path, Page[accounts.Session]).items
+
+    def end_sessions(self, name: str) -> None:
+        """Signs an account out everywhere."""
+        self._transport.remove(f"/v1/accounts/{_part(name)}/sessions")
 
 
 class Tokens(Resource):

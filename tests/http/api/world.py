@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -137,9 +138,15 @@ def faults(operation: Operation, response: httpx.Response) -> list[str]:
     kind = response.headers["content-type"].partition(";")[0]
     if kind not in answer["content"]:
         return [f"{kind} is not told"]
-    schema = {**answer["content"][kind]["schema"], "components": DOCUMENT["components"]}
-    validator = jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
+    validator = validator_of(answer["content"][kind]["schema"]["$ref"])
     return [f"{error.instance_path}: {error.message}" for error in validator.iter_errors(response.json())]
+
+
+@cache
+def validator_of(reference: str) -> jsonschema_rs.Draft202012Validator:
+    """Judges answers by a schema of the document."""
+    schema = {"$ref": reference, "components": DOCUMENT["components"]}
+    return jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
 
 
 __all__ = ["BY_NAME", "DOCUMENT", "OPERATIONS", "PERSONAL", "curl_of"]

@@ -53,6 +53,16 @@ class Invitation(Answer, frozen=True, kw_only=True):
     until: Moment
 
 
+class Session(Answer, frozen=True, kw_only=True):
+    """One browser that an account is signed in with."""
+
+    id: str
+    started: Moment
+    seen: Moment
+    address: str
+    agent: str
+
+
 class Token(Answer, frozen=True, kw_only=True):
     """A token as it may be shown; `account` null: it belongs to a machine."""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import UNSET
 
-from cauce.access.api import Account, Entry, Filter, Token
+from cauce.access.api import Account, Entry, Filter, Session, Token
 from cauce.client.types import accounts as types
 from cauce.client.types.basics import Nothing, Page, Paging
 from cauce.errors import Conflict, DefinitionInvalid, Forbidden, NotFound
@@ -15,7 +15,7 @@ from cauce.http.api.moments import told, told_if_any
 from cauce.http.api.operation import AnyCall, Call, Operation
 from cauce.http.api.paging import page_after
 
-INVITATION = "/sign-in?invitation="
+INVITATION = "/sign-in/link?key="
 """Where the console takes an invitation; the caller puts the address of the installation before it."""
 
 
@@ -69,6 +69,27 @@ def invitation_of(call: AnyCall, name: str) -> types.Invitation:
     return types.Invitation(
         account=account_of(accounts.get(name)), link=INVITATION + link.secret, until=told(link.expires)
     )
+
+
+def sessions(call: Call[Nothing, None]) -> Page[types.Session]:
+    access = call.platform.access
+    found = access.sessions.list(access.accounts.get(call.path["account"]))
+    return Page(items=[session_of(session) for session in found], cursor="")
+
+
+def session_of(session: Session) -> types.Session:
+    return types.Session(
+        id=session.id,
+        started=told(session.created),
+        seen=told(session.seen),
+        address=session.address,
+        agent=session.agent,
+    )
+
+
+def end_sessions(call: Call[Nothing, None]) -> None:
+    access = call.platform.access
+    access.sessions.end_all(access.accounts.get(call.path["account"]), by=call.actor)
 
 
 # --- tokens --------------------------------------------------------------------------------------------------------
@@ -193,6 +214,25 @@ OPERATIONS = (
         answer=types.Invitation,
         status=201,
         errors=(NotFound, Conflict),
+        lane="write",
+    ),
+    _row(
+        "accounts.sessions",
+        "GET",
+        "/v1/accounts/{account}/sessions",
+        "List the browsers that an account is signed in with",
+        sessions,
+        answer=Page[types.Session],
+        errors=(NotFound,),
+    ),
+    _row(
+        "accounts.end_sessions",
+        "DELETE",
+        "/v1/accounts/{account}/sessions",
+        "Sign an account out everywhere",
+        end_sessions,
+        status=204,
+        errors=(NotFound,),
         lane="write",
     ),
     _row("tokens.list", "GET", "/v1/tokens", "List the tokens", tokens, query=Paging, answer=Page[types.Token]),

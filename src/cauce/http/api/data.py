@@ -12,21 +12,24 @@ from uuid import UUID
 from cauce.client.types import data as types
 from cauce.client.types.basics import Nothing, Page
 from cauce.errors import DefinitionInvalid, TooLarge
-from cauce.events.sql import Limits, Sql
 from cauce.http.api.moments import told
-from cauce.http.api.operation import AnyCall, Call, Operation
+from cauce.http.api.operation import Call, Operation
 from cauce.http.api.sight import PERSONAL
 
-LIMITS = Limits(seconds=30.0, memory_mb=1_024)
-
-
-def engine_of(call: AnyCall) -> Sql:
-    """SQL as the caller may see it: without `people.personal` over masked copies."""
-    return call.platform.questions.engine(personal=call.actor.may(PERSONAL), limits=LIMITS)
+SECONDS_MAX = 30.0
 
 
 def ask(call: Call[Nothing, types.Statement]) -> types.Result:
-    found = engine_of(call).query(call.body.statement, rows_max=call.body.rows_max)
+    personal = call.actor.may(PERSONAL)
+    answer = call.platform.questions.ask(
+        call.actor.name,
+        call.body.statement,
+        personal=personal,
+        rows_max=call.body.rows_max,
+        seconds=SECONDS_MAX,
+        keep=False,
+    )
+    found = answer.result
     columns = [types.Column(name=field.name, type=str(field.type)) for field in found.table.schema]
     rows = [[plain(value) for value in row] for row in found.rows]
     return types.Result(columns=columns, rows=rows, truncated=found.truncated)
@@ -54,7 +57,7 @@ def plain(value: Any) -> Any:
 
 
 def views(call: Call[Nothing, None]) -> types.Views:
-    return types.Views(views=engine_of(call).view_names)
+    return types.Views(views=call.platform.questions.engine(personal=call.actor.may(PERSONAL)).view_names)
 
 
 def decisions(call: Call[types.DecisionsQuery, None]) -> Page[types.Decision]:

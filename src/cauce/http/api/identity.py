@@ -112,7 +112,7 @@ def pair_of(decision: Decision, sight: Sight) -> types.PairDecision:
         what=decision.what,
         a=sight.key(decision.a),
         b=sight.key(decision.b),
-        why=decision.why,
+        why=sight.why(decision.why, free=True),
         by=decision.author,
         occurred=told(decision.occurred),
         position=decision.position,

@@ -12,7 +12,7 @@ import msgspec
 from cauce import __version__
 from cauce.client.refusals import PreconditionFailed, PreconditionRequired
 from cauce.client.types.basics import Error, Problem
-from cauce.errors import Busy, CauceError, Forbidden, NotFound, Throttled, TooLarge, Unauthorised, Unreadable
+from cauce.errors import Busy, CauceError, Conflict, Forbidden, NotFound, Throttled, TooLarge, Unauthorised, Unreadable
 from cauce.http.api.operation import PATH_PARTS, Operation
 from cauce.http.problems import PROBLEM, STATUS_BY_CODE
 
@@ -103,7 +103,7 @@ def errors_of(operation: Operation) -> list[type[CauceError]]:
     if operation.path_names:
         found.add(NotFound)
     if operation.changes:
-        found.add(TooLarge)
+        found |= {TooLarge, Conflict}  # an Idempotency-Key that was used for something else
     if operation.guard is not None and operation.changes:
         found |= {PreconditionFailed, PreconditionRequired}
     return sorted(found, key=lambda error: (STATUS_BY_CODE[error.code], error.code))

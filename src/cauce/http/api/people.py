@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from cauce.app.questions import NUMBERS
 from cauce.client.types import people as types
 from cauce.client.types.basics import Decided, Nothing, Page
 from cauce.errors import DefinitionInvalid, NotFound, TooLarge
@@ -19,7 +20,7 @@ from cauce.http.api.sight import PLAIN, Sight, sight_of
 from cauce.identity.api import Evidence, Member, Person, text_of
 from cauce.profiles.api import Profile, TimelineEvent, TimelinePage
 from cauce.profiles.consent import Consent, ConsentWord
-from cauce.profiles.golden import GoldenTrait
+from cauce.profiles.golden import STEWARD, GoldenTrait
 from cauce.search.api import Hit
 
 EXPORT_LIMITS = Limits(seconds=120.0, memory_mb=1_024)
@@ -54,7 +55,7 @@ def identifier_of(member: Member, sight: Sight) -> types.Identifier:
 def trait_of(name: str, trait: GoldenTrait, names: Names, sight: Sight) -> types.Trait:
     return types.Trait(
         value=sight.trait(name, trait.value),
-        why=trait.why,
+        why=sight.why(trait.why, free=trait.rule == STEWARD),
         rule=trait.rule,
         source=trait.source,
         occurred=told(trait.occurred),
@@ -115,7 +116,7 @@ def event_of(entry: TimelineEvent, sight: Sight = PLAIN) -> types.TimelineEvent:
     return types.TimelineEvent(
         id=event.id,
         type=event.type,
-        name=event.name,
+        name=event.name if sight.personal or event.type == "track" else "",
         channel=event.channel,
         source=event.source,
         occurred=told(event.occurred),
@@ -144,7 +145,7 @@ def evidence_of(evidence: Evidence, sight: Sight) -> types.Evidence:
         support=shown.support,
         occurred=told(shown.occurred),
         source=shown.source,
-        event=shown.event,
+        event=sight.why(shown.event, free=shown.rule == STEWARD),
         joined=shown.joined,
         why=str(shown.why),
         in_words=shown.in_words,
@@ -157,7 +158,18 @@ def evidence_of(evidence: Evidence, sight: Sight) -> types.Evidence:
 def get(call: Call[types.ProfileQuery, None]) -> types.Profile:
     said = call.query.as_of
     as_of = moments.read(said, "as_of", end_of_day=True) if said else None
-    return profile_of(call.platform.profiles.profile(person_of(call).id, as_of=as_of), sight_of(call.actor))
+    found = call.platform.profiles.profile(person_of(call).id, as_of=as_of)
+    shown = profile_of(found, sight_of(call.actor))
+    return msgspec.structs.replace(shown, computed=computed_of(call, found.computed))
+
+
+def computed_of(call: AnyCall, values: dict[str, Any]) -> dict[str, Any]:
+    """Computed traits as the caller may see them: numbers lead to nobody, values of events may."""
+    sight = sight_of(call.actor)
+    if sight.personal:
+        return values
+    numbers = {each.name for each in call.platform.profiles.definitions() if each.compute in NUMBERS}
+    return {name: value if name in numbers else sight.trait(name, value) for name, value in values.items()}
 
 
 def traits(call: Call[Nothing, None]) -> types.Traits:
@@ -167,7 +179,7 @@ def traits(call: Call[Nothing, None]) -> types.Traits:
     return types.Traits(
         id=person.text,
         traits={name: trait_of(name, trait, names, sight) for name, trait in golden.items()},
-        computed=call.platform.profiles.values_of(person.id),
+        computed=computed_of(call, call.platform.profiles.values_of(person.id)),
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from cauce.errors import Conflict, Unreadable
+from cauce.errors import Busy, Conflict, Unreadable
 
 KEY_CHARACTERS_MAX = 255
 KEPT_SECONDS = 24 * 3_600
@@ -40,7 +40,7 @@ class Repetition:
     def begin(self, who: str, key: str, fingerprint: bytes) -> Any:
         """The answer that this request already got, or None: then it is to be done, and `end` or `give_up` follows.
 
-        Conflict when the key was used for another request, or the first one is still at work.
+        Conflict when the key was used for another request, Busy while the first one is still at work.
         """
         if not key.isprintable() or len(key) > KEY_CHARACTERS_MAX:
             raise Unreadable(f"expected Idempotency-Key to have 1–{KEY_CHARACTERS_MAX} printable characters")
@@ -58,7 +58,7 @@ class Repetition:
             if found.fingerprint != fingerprint:
                 raise Conflict("this Idempotency-Key was used for another request", hint="Choose a new key")
             if found.answer is None:
-                raise Conflict("the request with this Idempotency-Key is still at work", hint="Ask again in a moment")
+                raise Busy("the request with this Idempotency-Key is still at work", retry_after_seconds=1)
             return found.answer
 
     def end(self, who: str, key: str, answer: Any) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cauce.access.api import Actor
-from cauce.profiles.masking import masked, masked_name, masked_text, masked_trait
+from cauce.profiles.masking import MASK, masked, masked_name, masked_text, masked_trait
 
 PERSONAL = "people.personal"
 
@@ -32,6 +32,10 @@ class Sight:
     def trait(self, name: str, value: Any) -> Any:
         """The value of a trait or property."""
         return value if self.personal else masked_trait(name, value)
+
+    def why(self, text: str, *, free: bool) -> str:
+        """A reason; one that a person wrote freely may hold anything."""
+        return text if self.personal or not free else MASK
 
     def traits(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return dict(values) if self.personal else {name: masked_trait(name, value) for name, value in values.items()}
