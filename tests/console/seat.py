@@ -14,10 +14,13 @@ from typing import Any
 
 import httpx
 import msgspec
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
 
 from cauce import console
 from cauce.app import Platform
 from cauce.http.app import create_app
+from cauce.http.guard import Guard
 from cauce.settings import Settings
 from cauce.testing.world import World
 
@@ -85,9 +88,15 @@ class Seat:
 
     def client(self, role: str = "owner", *, language: str = "en", zone: str = "Europe/Madrid") -> Client:
         """A client that is signed in with a role; with the role "" nobody is signed in."""
-        client = Client(
-            self.app, base_url="http://console.test", headers={"accept-language": language, "accept": "text/html"}
-        )
+        return self._signed_in(self.app, role, language, zone)
+
+    def client_over(self, routes: list[BaseRoute], role: str = "owner") -> Client:
+        """A client of other routes over the same installation."""
+        return self._signed_in(Guard(Starlette(routes=routes), self.platform), role, "en", "UTC")
+
+    def _signed_in(self, app: Any, role: str, language: str, zone: str) -> Client:
+        headers = {"accept-language": language, "accept": "text/html"}
+        client = Client(app, base_url="http://console.test", headers=headers)
         client.cookies.set("cauce_zone", zone)
         if role:
             client.cookies.set("cauce_session", sign_in(self.platform, role))

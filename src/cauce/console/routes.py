@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import logging
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from contextlib import suppress
@@ -20,7 +21,7 @@ from starlette.routing import BaseRoute, Route
 from cauce import registry
 from cauce.console import guide, static_files
 from cauce.console.catalogues import SOURCE_LANGUAGE, catalogues
-from cauce.console.frame import ANYBODY, Answer, Area, Led, Page, Sent, Shown, marked
+from cauce.console.frame import ANYBODY, SIGNED_IN, Answer, Area, Led, Page, Sent, Shown, marked
 from cauce.console.rendering import rendered, warm
 from cauce.console.visit import Asked, Desk, Visit
 from cauce.console.words import words_of
@@ -31,6 +32,8 @@ from cauce.http.readers import Readers
 
 if TYPE_CHECKING:
     from cauce.app import Platform
+
+_log = logging.getLogger(__name__)
 
 LANGUAGE_COOKIE = "cauce_language"
 ZONE_COOKIE = "cauce_zone"
@@ -130,7 +133,8 @@ def _home(desk: Desk, readers: Readers) -> Any:
 
 def _elsewhere(desk: Desk, readers: Readers) -> Any:
     async def elsewhere(request: Request) -> Response:
-        if "text/html" not in request.headers.get("accept", ""):
+        is_looked_at = "visitor" in request.scope.get("state", {})  # not below addresses that ask for nobody
+        if not is_looked_at or "text/html" not in request.headers.get("accept", ""):
             raise NotFound(f"there is nothing at {request.url.path}", hint="See docs/reference")
         visit = await readers.ask(lambda: _visit(desk, request, b""))
         return await readers.ask(lambda: _page(visit, _fault(visit, NotFound("")), None))
@@ -154,16 +158,22 @@ def _answered(desk: Desk, request: Request, place: Place, body: bytes) -> Respon
     if not visit.signed_in and place.permission != ANYBODY:
         return _to_sign_in(visit)
     try:
-        if len(body) > FORM_BYTES_MAX:
-            raise TooLarge(f"expected a form of at most {FORM_BYTES_MAX} bytes")
-        if place.permission != ANYBODY and place.permission:
-            visit.require(place.permission)
-        answer = place.page.view(visit)
+        return _page(visit, _viewed(visit, place, body), place)
     except Unauthorised:
         return _to_sign_in(visit)
     except CauceError as fault:
-        answer = _fault(visit, fault)
-    return _page(visit, answer, place)
+        return _page(visit, _fault(visit, fault), place)
+    except Exception:  # a fault of ours: who asked gets a page all the same, and the log gets the details
+        _log.exception("the page %s could not be made", place.page.path)
+        return _page(visit, _broken(visit), place)
+
+
+def _viewed(visit: Visit, place: Place, body: bytes) -> Answer:
+    if len(body) > FORM_BYTES_MAX:
+        raise TooLarge(f"expected a form of at most {FORM_BYTES_MAX} bytes")
+    if place.permission not in (ANYBODY, SIGNED_IN):
+        visit.require(place.permission)
+    return place.page.view(visit)
 
 
 # -- from request to visit --------------------------------------------------------------------------------------
@@ -272,6 +282,12 @@ def _fault(visit: Visit, fault: CauceError) -> Shown:
     """The page (or the message into a page) that says what went wrong and what to do."""
     template = "problem_part.html" if visit.asked.is_partial else "problem.html"
     return Shown(template, {"code": fault.code, "said": fault.message, "hint": fault.hint}, status_of(fault))
+
+
+def _broken(visit: Visit) -> Shown:
+    template = "problem_part.html" if visit.asked.is_partial else "problem.html"
+    hint = visit.say("It has been noted in the log of the server.")
+    return Shown(template, {"code": "error", "said": "", "hint": hint}, 500)
 
 
 def _to_sign_in(visit: Visit) -> Response:

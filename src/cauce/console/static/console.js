@@ -17,6 +17,18 @@ if (root.dataset.zone !== zone) {
 // `tick` comes every two seconds while somebody can see the page: live parts ask anew when it comes.
 setInterval(() => { if (!document.hidden) document.body.dispatchEvent(new CustomEvent("tick")); }, 2000);
 
+// What scrolls sideways can be scrolled by keyboard, unless something in it takes the keyboard anyway.
+function reach() {
+  for (const part of document.querySelectorAll(".scroll, pre")) {
+    const scrolls = part.scrollWidth > part.clientWidth && !part.querySelector("a, button, input, select, textarea, summary");
+    if (scrolls) part.tabIndex = 0;
+  }
+}
+reach();
+addEventListener("resize", reach);
+document.addEventListener("toggle", reach, true);
+document.body.addEventListener("tick", reach);
+
 function toggleTheme() {
   const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   root.dataset.theme = dark ? "light" : "dark";
