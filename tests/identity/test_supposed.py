@@ -105,6 +105,6 @@ def test_only_decisions_about_known_pairs_are_supposed():
         supposing(people, "person.erased", {"a": "user_id:u1", "b": "email:e1"})
     with pytest.raises(DefinitionInvalid, match="expected two identifiers"):
         supposing(people, "identity.joined", {"a": "user_id:u1", "b": "user_id:u1"})
-    with pytest.raises(NotFound, match="nobody"):
+    with pytest.raises(NotFound, match="ever seen"):
         supposing(people, "identity.joined", {"a": "user_id:u1", "b": "email:unseen"})
     assert id_of("user_id:u1") in {member.id for member in people.members(id_of("email:e1"))}

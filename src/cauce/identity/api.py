@@ -14,6 +14,7 @@ from cauce.identity import bulk, store
 from cauce.identity.bulk import Difference, DryRun, Side
 from cauce.identity.devices import attribute
 from cauce.identity.evidence import SourceOf
+from cauce.identity.graph import Graph
 from cauce.identity.partition import (
     CONTESTED,
     SHARED,
@@ -222,12 +223,14 @@ class People:
         *,
         source_of: SourceOf | None = None,
         component_identifiers_max: int = 2_000,
+        graph: Graph | None = None,
     ) -> None:
         self._reader = reader
+        self.graph = graph or Graph(reader)
         self._secret = secret
         self._default_rules = rules
         self._source_of = source_of
-        self._component_identifiers_max = component_identifiers_max
+        self.component_identifiers_max = component_identifiers_max
         self._rules: Rules | None = None
         self._version = -1
 
@@ -242,11 +245,11 @@ class People:
         rebuilt = bulk.rebuild(
             batches,
             self.rules,
-            self._said().values(),
+            self.graph.decisions().values(),
             self._secret,
             source_of=self._source_of,
             erasures=store.erasures(self._reader),
-            component_identifiers_max=self._component_identifiers_max,
+            component_identifiers_max=self.component_identifiers_max,
         )
         return ((known.id, known.person, known.component) for known in rebuilt.known.values())
 
@@ -280,24 +283,28 @@ class People:
 
     def person(self, person_id: int) -> Person | None:
         """The living person of an id: its own, one that was merged into it, or that of any of its identifiers."""
-        group = self._group(person_id)
+        group = self.graph.group(person_id)
         return Person(group[0].person, tuple(map(_member, group))) if group else None
 
     def locate(self, text: str) -> Person:
         """The person that `kind:value` or a person id names; NotFound when there is none."""
-        number = self._id(text)
+        number = id_of(text, self.rules, self._secret)
         found = None if number is None else self.person(number)
         if found is None:
             raise NotFound(f"nobody is known by {text!r}")
         return found
 
     def identifier(self, named: str | int) -> Member:
-        """The identifier that `kind:value` or an id names, a person's id its oldest; NotFound when it was never seen."""
-        return _member(self._known(named))
+        """The identifier that `kind:value` or an id names, a person's id its oldest; NotFound when never seen."""
+        number = id_of(named, self.rules, self._secret)
+        found = self.graph.identifiers([number]) if number is not None else []
+        if not found:
+            raise NotFound(f"no identifier {named!r} was ever seen")
+        return _member(found[0])
 
     def members(self, person_id: int) -> tuple[Member, ...]:
         """The identifiers of a person, oldest first; of the living one when the id was merged away; () when unknown."""
-        return tuple(_member(known) for known in self._group(person_id))
+        return tuple(_member(known) for known in self.graph.group(person_id))
 
     def counts(self) -> dict[str, int]:
         """How many identifiers, people and links there are."""
@@ -332,31 +339,17 @@ class People:
         """
         found: list[Meeting] = []
         for link in store.latest_links(self._reader, LINKS_MAX):
-            ends = {known.id: known for known in store.identifiers(self._reader, (link.low, link.high))}
+            ends = {known.id: known for known in self.graph.identifiers((link.low, link.high))}
             if len(ends) < 2 or ends[link.low].person != ends[link.high].person:
                 continue
             if max(known.known_since for known in ends.values()) >= link.known_since:
                 continue
-            meeting = self._meeting(link, ends[link.low])
+            meeting = _meeting(link, ends[link.low], self.graph, self._frame())
             if meeting is not None:
                 found.append(meeting)
             if len(found) == limit:
                 break
         return found
-
-    def _meeting(self, link: Link, known: Known) -> Meeting | None:
-        """What a link put together, when its ends hung together by nothing older."""
-        nodes, links, frame = self._around(self._group(known.id))
-        verdict = judge(nodes, links, frame)
-        sets = UnionFind()
-        for other in links:
-            joined = verdict[other.low, other.high].why is Why.JOINED
-            if joined and (other.known_since, other.id) < (link.known_since, link.id):
-                sets.union(other.low, other.high)
-        own = verdict[link.low, link.high]
-        if own.why is not Why.JOINED or sets.root(link.low) == sets.root(link.high):
-            return None
-        return Meeting(known.person, link.low, link.high, _evidence(link, nodes, own))
 
     def shared(self, limit: int = 100) -> list[Member]:
         """Identifiers of households and devices, earliest first."""
@@ -366,7 +359,7 @@ class People:
 
     def identifiers_of(self, ids: Iterable[int]) -> list[Member]:
         """The identifiers that still exist of those, in order of id."""
-        return sorted(map(_member, store.identifiers(self._reader, ids)), key=lambda member: member.id)
+        return sorted(map(_member, self.graph.identifiers(ids)), key=lambda member: member.id)
 
     def identifiers_after(self, id: int, limit: int) -> list[Member]:
         """The next identifiers of all, in order of id: for going through everybody bit by bit."""
@@ -374,7 +367,7 @@ class People:
 
     def owners(self, ids: Iterable[int]) -> dict[int, int]:
         """Today's person of each identifier that exists."""
-        return {known.id: known.person for known in store.identifiers(self._reader, ids)}
+        return {known.id: known.person for known in self.graph.identifiers(ids)}
 
     def recognised(self, value: str, kinds: Iterable[str] = (), region: str = "") -> list[Member]:
         """The known identifiers that a value as anyone writes it is, whatever their kind; most personal first.
@@ -397,10 +390,11 @@ class People:
 
     def links(self, person_id: int, limit: int = LINKS_MAX) -> list[Evidence]:
         """The links of a person's identifiers, joined or not and why; strongest first, at most `limit`."""
-        group = self._group(person_id)
+        group = self.graph.group(person_id)
         if not group:
             return []
-        nodes, links, frame = self._around(group)
+        nodes, links = self.graph.around(group)
+        frame = self._frame()
         own = {known.id for known in group}
         verdicts = judge(nodes, links, frame)
         found = [link for link in links if link.low in own or link.high in own]
@@ -412,9 +406,10 @@ class People:
 
         NotFound when one of them was never seen.
         """
-        one, other = self._known(a), self._known(b)
-        same = one.person == other.person
-        nodes, links, frame = self._around([*self._group(one.id), *self._group(other.id)])
+        one, other = self.identifier(a), self.identifier(b)
+        nodes, links = self.graph.around([*self.graph.group(one.id), *self.graph.group(other.id)])
+        frame = self._frame()
+        same = nodes[one.id].person == nodes[other.id].person
         verdicts = judge(nodes, links, frame)
         edges: dict[int, list[tuple[int, Evidence]]] = {}
         for link in links:
@@ -426,13 +421,13 @@ class People:
                 _connect(edges, decision.low, decision.high, _word(decision, nodes))
         hops = _shortest(edges, one.id, other.id)
         names = {id: f"{known.kind}:{known.value}" for id, known in nodes.items()}
-        return Explanation(str(_member(one)), str(_member(other)), same, _named(hops, one.id, names))
+        return Explanation(str(one), str(other), same, _named(hops, one.id, names))
 
     # -- stewards -----------------------------------------------------------------------------------------------
 
     def decisions(self) -> list[Decision]:
         """Stewards' words about pairs that hold, in the order in which they were said."""
-        found = [decision for decision in self._said().values() if decision.active]
+        found = [decision for decision in self.graph.decisions().values() if decision.active]
         return sorted(found, key=lambda decision: decision.position)
 
     def refusals(self) -> list[Decision]:
@@ -441,8 +436,9 @@ class People:
 
     def queue(self, limit: int = 50) -> list[QueueEntry]:
         """What stewards should look at, largest trouble first."""
-        entries = self._oversize() + self._overruled()
-        return (entries + self._contested(limit))[:limit]
+        entries = _oversize(self.graph) + _overruled(self.decisions())
+        flagged = store.with_flag(self._reader, CONTESTED, 10 * limit)
+        return (entries + _contested(flagged, self.graph, self._frame(), limit))[:limit]
 
     def validate(self, name: str, properties: Mapping[str, Any]) -> None:
         """DefinitionInvalid when an identity decision of this name and properties would do nothing."""
@@ -466,7 +462,7 @@ class People:
     def dry_run(self, new_rules: Rules, batches: Iterable[Iterable[Any]], *, worst: int = 20) -> DryRun:
         """What `new_rules` would do to the people of all stored events (`Archive.scan()`); changes nothing."""
         rules = self.rules
-        decisions = list(self._said().values())
+        decisions = list(self.graph.decisions().values())
         then = [found for decision in decisions if (found := renewed(decision, new_rules, self._secret))]
         return bulk.dry_run(
             batches,
@@ -475,100 +471,74 @@ class People:
             self._secret,
             source_of=self._source_of,
             erasures=store.erasures(self._reader),
-            component_identifiers_max=self._component_identifiers_max,
+            component_identifiers_max=self.component_identifiers_max,
             worst=worst,
         )
 
     # -- inner --------------------------------------------------------------------------------------------------
 
-    def _id(self, named: str | int) -> int | None:
-        return id_of(named, self.rules, self._secret)
-
-    def _known(self, named: str | int) -> Known:
-        number = self._id(named)
-        found = self._identifiers([number]) if number is not None else []
-        if not found:
-            raise NotFound(f"no identifier {named!r} was ever seen")
-        return found[0]
-
-    # What a subclass may answer otherwise: see `cauce.identity.supposed`.
-
-    def _identifiers(self, ids: Iterable[int]) -> list[Known]:
-        return store.identifiers(self._reader, ids)
-
-    def _members(self, component: int, person: int) -> list[Known]:
-        return store.members(self._reader, component, person)
-
-    def _components(self, ids: Iterable[int]) -> list[Known]:
-        return store.components(self._reader, ids)
-
-    def _said(self) -> dict[int, Decision]:
-        """Stewards' decisions about pairs, by key, whether they hold or were taken back."""
-        return store.decisions(self._reader)
-
-    def _group(self, id: int) -> list[Known]:
-        found = self._identifiers([id])
-        if not found:
-            return []
-        members = self._members(found[0].component, found[0].person)
-        return sorted(members, key=lambda known: (known.first_occurred, known.id))
-
-    def _around(self, group: Sequence[Known]) -> tuple[dict[int, Known], list[Link], Frame]:
-        """Everybody in the components of a group and next to them, and their links."""
-        nodes = {known.id: known for known in group}
-        components = {known.component for known in group} - {0}
-        nodes.update((known.id, known) for known in self._components(components))
-        links = store.links_of(self._reader, nodes)
-        ends = {id for link in links for id in (link.low, link.high)}
-        nodes.update((known.id, known) for known in self._identifiers(ends - nodes.keys()))
-        return nodes, links, self._frame()
-
     def _frame(self) -> Frame:
-        rulings = settle(self._said().values())
-        return Frame(self.rules, rulings, self._component_identifiers_max)
+        rulings = settle(self.graph.decisions().values())
+        return Frame(self.rules, rulings, self.component_identifiers_max)
 
-    def _oversize(self) -> list[QueueEntry]:
-        nodes = {known.id: known for known in store.components(self._reader, [0])}
-        sets = UnionFind()
-        for link in store.links_of(self._reader, nodes):
-            if link.low in nodes and link.high in nodes:
-                sets.union(link.low, link.high)
-        groups: dict[int, list[Known]] = {}
-        for known in nodes.values():
-            groups.setdefault(sets.root(known.id), []).append(known)
-        ordered = sorted(groups.items(), key=lambda entry: (-len(entry[1]), entry[0]))
-        return [
-            QueueEntry("oversize", tuple(str(_member(known)) for known in group[: bulk.IDENTIFIERS_SHOWN]), len(group))
-            for _, group in ordered
+
+def _meeting(link: Link, known: Known, graph: Graph, frame: Frame) -> Meeting | None:
+    """What a link put together, when its ends hung together by nothing older."""
+    nodes, links = graph.around(graph.group(known.id))
+    verdict = judge(nodes, links, frame)
+    sets = UnionFind()
+    for other in links:
+        joined = verdict[other.low, other.high].why is Why.JOINED
+        if joined and (other.known_since, other.id) < (link.known_since, link.id):
+            sets.union(other.low, other.high)
+    own = verdict[link.low, link.high]
+    if own.why is not Why.JOINED or sets.root(link.low) == sets.root(link.high):
+        return None
+    return Meeting(known.person, link.low, link.high, _evidence(link, nodes, own))
+
+
+def _oversize(graph: Graph) -> list[QueueEntry]:
+    nodes = {known.id: known for known in graph.components([0])}
+    sets = UnionFind()
+    for link in graph.links_of(nodes):
+        if link.low in nodes and link.high in nodes:
+            sets.union(link.low, link.high)
+    groups: dict[int, list[Known]] = {}
+    for known in nodes.values():
+        groups.setdefault(sets.root(known.id), []).append(known)
+    ordered = sorted(groups.items(), key=lambda entry: (-len(entry[1]), entry[0]))
+    return [
+        QueueEntry("oversize", tuple(str(_member(known)) for known in group[: bulk.IDENTIFIERS_SHOWN]), len(group))
+        for _, group in ordered
+    ]
+
+
+def _overruled(decisions: Sequence[Decision]) -> list[QueueEntry]:
+    overruled = settle(decisions).overruled
+    return [
+        QueueEntry("overruled", (decision.a, decision.b), 2)
+        for decision in decisions
+        if decision.what == JOINED and (decision.low, decision.high) in overruled
+    ]
+
+
+def _contested(flagged: Iterable[Known], graph: Graph, frame: Frame, limit: int) -> list[QueueEntry]:
+    entries = []
+    for component in dict.fromkeys(known.component for known in flagged if known.component):
+        members = graph.components([component])
+        nodes, links = graph.around(members)
+        verdicts = judge(nodes, links, frame)
+        kept = [
+            _evidence(link, nodes, verdicts[link.low, link.high])
+            for link in links
+            if verdicts[link.low, link.high].why in (Why.LIMIT, Why.UNIQUE)
         ]
-
-    def _overruled(self) -> list[QueueEntry]:
-        decisions = self.decisions()
-        overruled = settle(decisions).overruled
-        return [
-            QueueEntry("overruled", (decision.a, decision.b), 2)
-            for decision in decisions
-            if decision.what == JOINED and (decision.low, decision.high) in overruled
-        ]
-
-    def _contested(self, limit: int) -> list[QueueEntry]:
-        flagged = store.with_flag(self._reader, CONTESTED, 10 * limit)
-        entries = []
-        for component in dict.fromkeys(known.component for known in flagged if known.component):
-            members = store.components(self._reader, [component])
-            nodes, links, frame = self._around(members)
-            verdicts = judge(nodes, links, frame)
-            kept = [
-                _evidence(link, nodes, verdicts[link.low, link.high])
-                for link in links
-                if verdicts[link.low, link.high].why in (Why.LIMIT, Why.UNIQUE)
-            ]
-            if kept:
-                names = tuple(str(_member(known)) for known in members[: bulk.IDENTIFIERS_SHOWN])
-                entries.append(QueueEntry("contested", names, len(members), tuple(kept[: bulk.IDENTIFIERS_SHOWN])))
-            if len(entries) == limit:
-                break
-        return sorted(entries, key=lambda entry: -len(entry.evidence))
+        if kept:
+            names = tuple(str(_member(known)) for known in members[: bulk.IDENTIFIERS_SHOWN])
+            entries.append(QueueEntry("contested", names, len(members), tuple(kept[: bulk.IDENTIFIERS_SHOWN])))
+        if len(entries) == limit:
+            break
+    return sorted(entries, key=lambda entry: -len(entry.evidence))
 
 
 def _member(known: Known) -> Member:

@@ -115,15 +115,19 @@ def decision_of(event: Event, rules: Rules, secret: bytes) -> Decision | None:
     return renewed(draft, rules, secret)
 
 
+def key_of(what: str, low: int, high: int) -> int:
+    """Key of the latest word of one sort about a pair."""
+    digest = blake2b(f"{what} {low} {high}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") & ID_MASK
+
+
 def renewed(decision: Decision, rules: Rules, secret: bytes) -> Decision | None:
     """The same decision, its identifiers read under `rules`; None when they are no two."""
     one, other = id_of(decision.a, rules, secret), id_of(decision.b, rules, secret)
     if one is None or other is None or one == other:
         return None
     low, high = (one, other) if one < other else (other, one)
-    digest = blake2b(f"{decision.what} {low} {high}".encode(), digest_size=8).digest()
-    key = int.from_bytes(digest, "big") & ID_MASK
-    return msgspec.structs.replace(decision, id=key, low=low, high=high)
+    return msgspec.structs.replace(decision, id=key_of(decision.what, low, high), low=low, high=high)
 
 
 def settle(decisions: Iterable[Decision]) -> Rulings:

@@ -1,21 +1,22 @@
 """People as they would be after one more decision: the same questions, the same pure functions, nothing written.
 
-`supposing` places the neighbourhood of the decision anew, as the stage would; `Supposed` answers everything that
-`People` answers from that. So what a preview says is what the decision does, as long as nothing else happens between.
+`supposing` places the neighbourhood of the decision anew, as the stage would; the people that it gives answer from
+that. So what a preview says is what the decision does, as long as nothing else happens between.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from copy import copy
 from typing import Any
 
 import msgspec
 
 from cauce.errors import DefinitionInvalid
-from cauce.identity import store
 from cauce.identity.api import Member, People, Person
+from cauce.identity.graph import Graph
 from cauce.identity.partition import DECLARED, SHARED, Frame, Known, Pair, Rulings, solve
-from cauce.identity.rulings import PAIR_DECISIONS, Decision, renewed, settle
+from cauce.identity.rulings import PAIR_DECISIONS, Decision, key_of, settle
 from cauce.registry import nearest
 
 LATEST = 2**63 - 1
@@ -38,45 +39,44 @@ class Preview(msgspec.Struct, frozen=True):
         return set(self.before) != set(self.after)
 
 
-class Supposed(People):
-    """People under one more decision. Reads through the people that it was made from; belongs to their thread."""
+class Supposed(Graph):
+    """The graph under one more decision: its neighbourhood placed anew, everything else as it is stored."""
 
     def __init__(self, people: People, decision: Decision) -> None:
-        super().__init__(
-            people._reader,
-            people._secret,
-            people._default_rules,
-            source_of=people._source_of,
-            component_identifiers_max=people._component_identifiers_max,
-        )
-        self._base = people
-        self._decisions = {**people._said(), decision.id: decision}
-        self._placed = self._solved((decision.low, decision.high))
+        super().__init__(people.graph.reader)
+        self._base = people.graph
+        self._rules = people.rules
+        self._decisions = {**self._base.decisions(), decision.id: decision}
+        self.placed = self._solved((decision.low, decision.high), people.component_identifiers_max)
 
-    def _identifiers(self, ids: Iterable[int]) -> list[Known]:
-        return [self._placed.get(known.id, known) for known in self._base._identifiers(ids)]
+    def identifiers(self, ids: Iterable[int]) -> list[Known]:
+        return [self.placed.get(known.id, known) for known in self._base.identifiers(ids)]
 
-    def _members(self, component: int, person: int) -> list[Known]:
-        kept = [known for known in self._base._members(component, person) if known.id not in self._placed]
-        come = [each for each in self._placed.values() if (each.component, each.person) == (component, person)]
+    def members(self, component: int, person: int) -> list[Known]:
+        kept = [known for known in self._base.members(component, person) if known.id not in self.placed]
+        come = [each for each in self.placed.values() if (each.component, each.person) == (component, person)]
         return kept + come
 
-    def _components(self, ids: Iterable[int]) -> list[Known]:
+    def components(self, ids: Iterable[int]) -> list[Known]:
         wanted = set(ids)
-        kept = [known for known in self._base._components(wanted) if known.id not in self._placed]
-        return kept + [each for each in self._placed.values() if each.component in wanted]
+        kept = [known for known in self._base.components(wanted) if known.id not in self.placed]
+        return kept + [each for each in self.placed.values() if each.component in wanted]
 
-    def _said(self) -> dict[int, Decision]:
+    def decisions(self) -> dict[int, Decision]:
         return self._decisions
 
-    def _solved(self, pair: Pair) -> dict[int, Known]:
+    def before(self) -> dict[int, Known]:
+        """The placed identifiers where they are without the decision."""
+        return {known.id: known for known in self._base.identifiers(self.placed)}
+
+    def _solved(self, pair: Pair, component_identifiers_max: int) -> dict[int, Known]:
         """The identifiers around the decision where they would be; what is not in it stays where it is."""
         rulings = settle(self._decisions.values())
         components, fresh = self._neighbourhood(pair, rulings)
-        nodes = {known.id: known for known in self._base._components(components)}
+        nodes = {known.id: known for known in self._base.components(components)}
         sticky = {id for id, known in nodes.items() if known.flags & SHARED and id not in fresh}
-        links = store.links_of(self._reader, nodes.keys() - sticky)
-        frame = Frame(self.rules, rulings, self._component_identifiers_max)
+        links = self.links_of(nodes.keys() - sticky)
+        frame = Frame(self._rules, rulings, component_identifiers_max)
         return {
             id: msgspec.structs.replace(
                 nodes[id], component=placement.component, person=placement.person, flags=placement.flags
@@ -89,52 +89,54 @@ class Supposed(People):
         together = rulings.together
         heads = {together[id] for id in pair if id in together}
         fresh = {*pair, *(id for id, head in together.items() if head in heads)}
-        for link in store.links_of(self._reader, fresh):
+        for link in self.links_of(fresh):
             fresh.update((link.low, link.high))
-        around = {known.id: known for known in self._base._identifiers(fresh)}
+        around = {known.id: known for known in self._base.identifiers(fresh)}
         shared = [id for id, known in around.items() if known.flags & SHARED and not self._declared(known)]
-        further = {id for link in store.links_of(self._reader, shared) for id in (link.low, link.high)}
-        around.update((known.id, known) for known in self._base._identifiers(further - fresh))
+        further = {id for link in self.links_of(shared) for id in (link.low, link.high)}
+        around.update((known.id, known) for known in self._base.identifiers(further - fresh))
         return {known.component for known in around.values()}, fresh
 
     def _declared(self, known: Known) -> bool:
-        return bool(known.flags & DECLARED) and self.rules.kind(known.kind).device
-
-    def moved(self) -> tuple[Mapping[int, Known], Mapping[int, Known]]:
-        """(before, after): the placed identifiers by id, of those people whom the decision concerns."""
-        return {known.id: known for known in self._base._identifiers(self._placed)}, self._placed
+        return bool(known.flags & DECLARED) and self._rules.kind(known.kind).device
 
 
-def supposing(people: People, name: str, properties: Mapping[str, Any], by: str = "") -> Supposed:
+def supposing(people: People, name: str, properties: Mapping[str, Any], by: str = "") -> People:
     """People as they would be after the decision `name` about the pair `a` and `b` of the properties.
 
-    DefinitionInvalid when it is no decision about a pair or names no two identifiers, NotFound when one of them was
-    never seen.
+    They read through the graph of `people` and belong to their thread. DefinitionInvalid when it is no decision about a
+    pair or names no two identifiers, NotFound when one of them was never seen.
     """
     if name not in PAIR_DECISIONS:
         raise DefinitionInvalid(
             f"expected a decision about two identifiers, got {name!r}", hint=nearest(name, list(PAIR_DECISIONS))
         )
     people.validate(name, properties)
-    for side in ("a", "b"):
-        people.locate(properties[side])
+    one, other = (people.identifier(properties[side]) for side in ("a", "b"))
     what, active = PAIR_DECISIONS[name]
     why = str(properties.get("why", ""))
-    draft = Decision(0, 0, 0, what, int(active), str(properties["a"]), str(properties["b"]), LATEST, LATEST, by, why)
-    decision = renewed(draft, people.rules, people._secret)
-    assert decision is not None  # validate saw two usable identifiers
-    return Supposed(people, decision)
+    low, high = sorted((one.id, other.id))
+    decision = Decision(
+        key_of(what, low, high), low, high, what, int(active), str(one), str(other), LATEST, LATEST, by, why
+    )
+    later = copy(people)
+    later.graph = Supposed(people, decision)
+    return later
 
 
-def preview(people: People, supposed: Supposed, name: str, properties: Mapping[str, Any]) -> Preview:
-    """Who goes where: everybody whose identifiers change, and the people of the two that are named."""
-    before, after = supposed.moved()
-    concerned = _concerned(before, after)
+def preview(people: People, later: People, name: str, properties: Mapping[str, Any]) -> Preview:
+    """Who goes where: everybody whose identifiers change, and the people of the two that are named.
+
+    `later` are the people that `supposing` made of `people` and the same decision.
+    """
+    graph = later.graph
+    assert isinstance(graph, Supposed), "these people are supposed by no decision"
+    concerned = _concerned(graph.before(), graph.placed)
     for side in ("a", "b"):
         concerned |= {member.id for member in people.locate(properties[side]).identifiers}
-        concerned |= {member.id for member in supposed.locate(properties[side]).identifiers}
+        concerned |= {member.id for member in later.locate(properties[side]).identifiers}
     return Preview(
-        name, str(properties["a"]), str(properties["b"]), _everybody(people, concerned), _everybody(supposed, concerned)
+        name, str(properties["a"]), str(properties["b"]), _everybody(people, concerned), _everybody(later, concerned)
     )
 
 
