@@ -75,6 +75,13 @@ TABLE: tuple[Setting, ...] = (
         "How network addresses are kept in the audit trail and in sessions.",
         choices=("masked", "whole", "none"),
     ),
+    Setting("oidc_issuer", "", "URL", "OpenID provider by which people may sign in; empty for none (extra `oidc`)."),
+    Setting("oidc_client", "", "name", "What the OpenID provider calls this installation (client id)."),
+    Setting("oidc_client_secret_file", "", "file", "File with the client secret; empty for a public client."),
+    Setting("oidc_scopes", "openid email profile", "names", "What the OpenID provider is asked for."),
+    Setting("oidc_name_claim", "email", "claim", "Claim of the id token that becomes the account's name."),
+    Setting("oidc_role_claim", "roles", "claim", "Claim that gives the role; dots lead into objects."),
+    Setting("oidc_roles", "", "pairs", "Which value of that claim gives which role: *cdp=owner, care=agent*."),
     Setting("log_level", "info", "level", "How much is logged.", choices=("debug", "info", "warning", "error")),
 )
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cauce.access.api import Limits, Origin
+from cauce.access.outside import Vouched
 from cauce.access.rules import DELAY_SECONDS_MAX, FORGET_SECONDS, FREE_ATTEMPTS
 from cauce.errors import CauceError, NotFound, Throttled, Unauthorised
 from tests.access.house import OTHER, PASSWORD, House
@@ -202,15 +203,16 @@ def test_wrong_present_passwords_are_throttled_too(house, ana):
 
 
 def test_who_comes_from_outside_has_an_account_that_follows(house, ana):
-    started = house.access.sign_in_outside("https://id.example|7", "bea", "agent", HOME)
+    seventh = "https://id.example|7"
+    started = house.access.sign_in_outside(Vouched(seventh, "bea", "agent", "/"), HOME)
     assert house.sessions.find(started.cookie)[1].role == "agent"
-    again = house.access.sign_in_outside("https://id.example|7", "beatriz", "steward", HOME)
+    again = house.access.sign_in_outside(Vouched(seventh, "beatriz", "steward", "/"), HOME)
     account = house.sessions.find(again.cookie)[1]
     assert (account.name, account.role, account.can_sign_in) == ("bea", "steward", True)
     with pytest.raises(CauceError, match="already"):
-        house.access.sign_in_outside("https://id.example|8", "ana", "owner", HOME)
+        house.access.sign_in_outside(Vouched("https://id.example|8", "ana", "owner", "/"), HOME)
     with pytest.raises(Unauthorised):
         house.access.sign_in("bea", "", HOME)
     house.accounts.disable("bea")
     with pytest.raises(Unauthorised, match="disabled"):
-        house.access.sign_in_outside("https://id.example|7", "bea", "steward", HOME)
+        house.access.sign_in_outside(Vouched(seventh, "bea", "steward", "/"), HOME)

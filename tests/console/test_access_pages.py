@@ -6,11 +6,15 @@ import re
 from html import unescape
 
 import argon2.profiles
+import httpx
 import pytest
 
+from cauce.app import Platform
 from cauce.console.areas.account_parts import browser_of
 from cauce.console.areas.sign_in import inside
 from cauce.errors import NotFound
+from cauce.settings import Settings
+from tests.access.provider import CLIENT, CLIENT_SECRET, SmallProvider, providing
 from tests.console.seat import Seat
 
 PASSWORD = "zapatos rojos 42"
@@ -302,3 +306,73 @@ def test_hostile_names_are_text(house, language):
         text = ana.page(address)
         assert "<script>alert" not in text
         assert "&lt;script&gt;" in text
+
+
+# -- through an OpenID provider -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def provided(tmp_path):
+    """(seat, provider): a console whose people may sign in through a provider on loopback."""
+    (tmp_path / "secret").write_text(CLIENT_SECRET + "\n")
+    with providing(SmallProvider()) as small:
+        values = {
+            "data": str(tmp_path / "data"), "oidc_issuer": small.issuer, "oidc_client": CLIENT,
+            "oidc_client_secret_file": str(tmp_path / "secret"), "oidc_roles": "cdp-admins=owner, care=agent",
+        }  # fmt: skip
+        with Platform.open(Settings(values)) as platform:
+            yield Seat(platform), small
+
+
+def from_outside(client, address="/sign-in/outside?next=/account"):
+    """Where the provider leads a browser back to, as an address of the console."""
+    there = client.get(address, follow_redirects=False)
+    assert there.status_code == 303, there.text
+    back = httpx.get(there.headers["location"])
+    return back.headers["location"].removeprefix("http://console.test")
+
+
+def test_somebody_signs_in_through_the_provider(provided):
+    seat, small = provided
+    client = seat.client("")
+    assert "Sign in through 127.0.0.1" in client.page("/sign-in")
+    answer = client.get(from_outside(client), follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/account")
+    text = client.page("/account")
+    assert "bea@tienda.es" in text
+    assert "Change the password" not in text
+    account = seat.platform.access.accounts.get("bea@tienda.es")
+    assert (account.role, account.outside) == ("agent", f"{small.issuer}|7")
+    small.claims = {**small.claims, "roles": ["cdp-admins"], "email": "beatriz@tienda.es"}
+    client.get(from_outside(client), follow_redirects=False)
+    assert seat.platform.access.accounts.get("bea@tienda.es").role == "owner"
+    small.claims = {**small.claims, "roles": ["care"]}
+    refused = client.get(from_outside(seat.client("")), follow_redirects=False)
+    assert refused.status_code == 401  # another browser began it
+    fresh = seat.client("")
+    kept = fresh.get(from_outside(fresh), follow_redirects=False)
+    assert kept.status_code == 409  # the last owner stays
+
+
+def test_what_the_provider_does_not_confirm_lets_nobody_in(provided):
+    seat, small = provided
+    client = seat.client("", language="es")
+    for claims, status, said in (
+        ({"roles": []}, 403, "no le da ningún rol"),
+        ({"nonce": "x"}, 401, "No se ha podido confirmar"),
+    ):
+        small.changes = claims
+        answer = client.get(from_outside(client), follow_redirects=False)
+        assert answer.status_code == status
+        assert said in answer.text
+    assert seat.platform.access.accounts.list() == []
+    assert client.get("/sign-in/outside/back?state=x&code=y", follow_redirects=False).status_code == 401
+    refused = [entry.details["why"] for entry in seat.platform.audit.entries().entries]
+    assert len(refused) == 3
+
+
+def test_without_a_provider_there_is_no_such_door(house):
+    client = house.client("")
+    client.page("/sign-in/outside", 404)
+    client.page("/sign-in/outside/back?state=x", 404)
+    assert "/sign-in/outside" not in client.page("/sign-in")

@@ -15,6 +15,7 @@ from cauce.access.accounts import Account, Accounts, Link
 from cauce.access.actor import Actor, at_the_command_line, require
 from cauce.access.audit import Audit, Entry, Filter, Page, now_microseconds
 from cauce.access.control import Control
+from cauce.access.outside import Outside, Provider, Vouched, roles_read
 from cauce.access.passwords import CHARACTERS_MAX, CHARACTERS_MIN, PasswordRefused, Passwords
 from cauce.access.rules import (
     GRANTABLE,
@@ -53,8 +54,10 @@ __all__ = [
     "Link",
     "Made",
     "Origin",
+    "Outside",
     "Page",
     "PasswordRefused",
+    "Provider",
     "Session",
     "Sessions",
     "Started",
@@ -65,6 +68,7 @@ __all__ = [
     "now_microseconds",
     "permissions_of",
     "require",
+    "roles_read",
     "scopes_checked",
 ]
 
@@ -101,6 +105,7 @@ class Access:
         clock: Callable[[], int] = now_microseconds,
         steady_clock: Callable[[], float] = time.monotonic,
         hasher: PasswordHasher | None = None,
+        outside: Outside | None = None,
     ) -> None:
         limits = limits or Limits()
         open_access(control)
@@ -116,6 +121,7 @@ class Access:
             seconds_max=limits.session_seconds_max,
         )
         self.tokens = Tokens(control, audit, self.accounts, clock)
+        self.provider = Provider(outside, secret, clock) if outside else None
         self._csrf_key = digest(secret, b"csrf of sessions", sha256)
         self._attempts = Attempts(control, digest(secret, b"names of attempts", sha256), clock)
         self._buckets = Buckets(limits.token_requests_per_minute, steady_clock)
@@ -145,22 +151,24 @@ class Access:
         self._attempts.succeeded(self._who(account.name, origin)[0])
         return self.sessions.start(account, address=origin.address, agent=origin.agent)
 
-    def sign_in_outside(self, outside: str, name: str, role: str, origin: Origin | None = None) -> Started:
-        """A session for whom an OIDC provider vouches for: `outside` names the provider and its subject.
+    def sign_in_outside(self, vouched: Vouched, origin: Origin | None = None) -> Started:
+        """A session for whom the OpenID provider vouches.
 
-        The account is made at the first time and follows the provider's role. Conflict when the name is another's.
+        The account is made at the first time and follows the provider's role. Conflict when the name is another's, or
+        when the last owner who can sign in would lose the role.
         """
         origin = origin or Origin()
-        account = self.accounts.by_outside(outside)
+        account = self.accounts.by_outside(vouched.outside)
+        by = Actor("openid", "", frozenset(), "command", address=origin.address)
         if account is None:
-            if self.accounts.find(name):
+            if self.accounts.find(vouched.name):
                 raise Conflict(
-                    f"there is an account {name!r} already, which signs in with a password",
-                    hint="An owner can disable it or give the other one another name",
+                    f"there is an account {vouched.name!r} already, which is not the provider's",
+                    hint="A name belongs to one account for ever; the provider can say another one",
                 )
-            account = self.accounts.add(name, role, outside=outside, by="oidc")
-        elif account.role != role:
-            account = self.accounts.set_role(account.name, role, extra=account.extra, by="oidc")
+            account = self.accounts.add(vouched.name, vouched.role, outside=vouched.outside, by=by)
+        elif account.role != vouched.role and not account.disabled:
+            account = self.accounts.set_role(account.name, vouched.role, extra=account.extra, by=by)
         if account.disabled:
             raise Unauthorised(f"the account {account.name!r} is disabled")
         return self.sessions.start(account, address=origin.address, agent=origin.agent)

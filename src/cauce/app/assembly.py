@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 import msgspec
 
 from cauce import registry
-from cauce.access.api import Access, Audit, Control
+from cauce.access.api import Access, Audit, Control, Outside, roles_read
 from cauce.access.api import Limits as AccessLimits
 from cauce.engines.api import Log, Reader, Tables
+from cauce.errors import SettingInvalid
 from cauce.events import decisions
 from cauce.events.api import Archive
 from cauce.events.book import SourcesStage
@@ -67,7 +68,26 @@ def access_over(control: Control, secret: bytes, settings: Settings) -> Access:
         settings.link_hours,
         settings.token_requests_per_minute,
     )
-    return Access(control, Audit(control, addresses=settings.audit_addresses), secret, limits)
+    audit = Audit(control, addresses=settings.audit_addresses)
+    return Access(control, audit, secret, limits, outside=_outside(settings) if settings.oidc_issuer else None)
+
+
+def _outside(settings: Settings) -> Outside:
+    """The OpenID provider by which people may sign in; SettingInvalid when something of it is missing."""
+    file = settings.oidc_client_secret_file
+    try:
+        client_secret = Path(file).read_text(encoding="utf-8").strip() if file else ""
+    except (OSError, ValueError) as fault:
+        raise SettingInvalid(f"cannot read oidc_client_secret_file {file!r}: {type(fault).__name__}") from None
+    return Outside(
+        issuer=settings.oidc_issuer,
+        client=settings.oidc_client,
+        roles=roles_read(settings.oidc_roles),
+        client_secret=client_secret,
+        scopes=settings.oidc_scopes,
+        name_claim=settings.oidc_name_claim,
+        role_claim=settings.oidc_role_claim,
+    )
 
 
 def _connectors(log: Log, positions: Iterable[int]) -> dict[int, str]:

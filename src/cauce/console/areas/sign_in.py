@@ -8,10 +8,13 @@ from urllib.parse import quote, urlencode
 from cauce.access.api import CHARACTERS_MIN, PasswordRefused, Started
 from cauce.console.frame import ANYBODY, Answer, Area, Led, Page, Shown, marked
 from cauce.console.visit import Visit
-from cauce.errors import Conflict, DefinitionInvalid, NotFound, Throttled, Unauthorised
+from cauce.errors import Busy, CauceError, Conflict, DefinitionInvalid, Forbidden, NotFound, Throttled, Unauthorised
+from cauce.http.problems import status_of
 
 NAME = "sign_in"
 NEXT_CHARACTERS_MAX = 2_000
+BACK = "/sign-in/outside/back"
+"""Where the OpenID provider leads back to; it must know this address."""
 
 PASSWORD_FAULTS = {
     "short": marked("At least 12 characters, please."),
@@ -95,6 +98,45 @@ def _chosen(visit: Visit, secret: str, name: str, *, is_owner: bool) -> Answer:
     return Shown("sign_in/choose.html", _choice(secret, said, is_owner=is_owner, faults=faults), 422)
 
 
+def outside(visit: Visit) -> Answer:
+    """Leads to the OpenID provider, which asks who it is."""
+    provider = visit.platform.access.provider
+    if provider is None:
+        raise NotFound("")
+    wanted = inside(visit.query.get("next", "/"))
+    try:
+        assert visit.visitor.csrf  # from here on the browser has a cookie, by which it is known when it comes back
+        return Led(provider.begin(visit.visitor.cookie, visit.asked.base_url + BACK, wanted))
+    except CauceError as fault:
+        return _not_from_outside(visit, fault)
+
+
+def back(visit: Visit) -> Answer:
+    """Lets in whom the OpenID provider vouches for."""
+    access = visit.platform.access
+    if access.provider is None:
+        raise NotFound("")
+    try:
+        vouched = access.provider.finish(visit.visitor.sent, visit.asked.base_url + BACK, dict(visit.query))
+        started = access.sign_in_outside(vouched, visit.visitor.origin)
+    except CauceError as fault:
+        return _not_from_outside(visit, fault)
+    return entered(visit, started, vouched.wanted)
+
+
+def _not_from_outside(visit: Visit, fault: CauceError) -> Shown:
+    visit.platform.audit.note("", "session.refused", "", {"why": fault.message}, address=visit.visitor.address)
+    if isinstance(fault, Forbidden):
+        said = visit.say("The provider knows you, but gives you no role here.")
+    elif isinstance(fault, Conflict):
+        said = visit.say("There is an account of this name already, or the last owner would be lost.")
+    elif isinstance(fault, Busy):
+        said = visit.say("The provider does not answer. Try again in a moment.")
+    else:
+        said = visit.say("The sign-in could not be confirmed. Begin again.")
+    return Shown("sign_in/sign_in.html", _form(visit, "/", fault=said), status_of(fault))
+
+
 def sign_out(visit: Visit) -> Answer:
     """Ends the session of this browser."""
     if visit.visitor.session:
@@ -124,8 +166,14 @@ def inside(address: str) -> str:
 
 
 def _form(visit: Visit, wanted: str, name: str = "", fault: str = "") -> dict[str, Any]:
-    has_owner = visit.platform.access.accounts.has_owner
-    return {"next": wanted, "name": name[:100], "fault": fault, "has_owner": has_owner}
+    access = visit.platform.access
+    return {
+        "next": wanted,
+        "name": name[:100],
+        "fault": fault,
+        "has_owner": access.accounts.has_owner,
+        "provider": access.provider.host if access.provider else "",
+    }
 
 
 def _choice(secret: str, name: str, *, is_owner: bool, faults: dict[str, str] | None = None) -> dict[str, Any]:
@@ -148,6 +196,8 @@ AREA = Area(
         Page("/sign-in", sign_in, method="POST"),
         Page("/sign-in/link", link, "sign_in/choose.html"),
         Page("/sign-in/link", use_link, method="POST"),
+        Page("/sign-in/outside", outside, "sign_in/sign_in.html"),
+        Page(BACK, back, "sign_in/sign_in.html"),
         Page("/sign-out", sign_out, method="POST"),
     ),
 )
