@@ -252,6 +252,16 @@ class Session:
         if cursor.statusmessage != "COMMIT":
             raise StorageBroken(f"{self.place}: the transaction had failed before its commit")
 
+    def end(self) -> None:
+        """Leaves a transaction that only read, with one round trip."""
+        try:
+            self._cursor().execute(b"rollback")
+            self._waited()
+            self._leave_pipeline()
+            self._in_transaction = False
+        except psycopg.Error:
+            self.roll_back()
+
     def roll_back(self) -> None:
         """Leaves the transaction; a connection that cannot is closed."""
         self._in_transaction = False

@@ -113,7 +113,7 @@ class PostgresReader:
         finally:
             self._depth -= 1
             if self._depth == 0:
-                self._session.roll_back()
+                self._session.end()
 
     def close(self) -> None:
         self._session.close()
