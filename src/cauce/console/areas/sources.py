@@ -11,7 +11,7 @@ from cauce.console.charts import color_of, spark
 from cauce.console.flow import STATES, Wellbeing, how, wellbeing
 from cauce.console.frame import Answer, Area, Led, Page, Shown, marked
 from cauce.console.visit import Visit
-from cauce.errors import CauceError, NotFound
+from cauce.errors import CauceError, DefinitionInvalid
 from cauce.events.sources import MODES, Key
 from cauce.http.snippets import snippets
 from cauce.model import Source
@@ -34,6 +34,15 @@ MODE_TEXTS = {
     "quarantine": marked("put the event into quarantine"),
     "observe": marked("store the event and count the breach"),
 }
+TAKEN = marked("There is a source of this name already.")
+FAULTS = {
+    "name": marked("Expected lower-case letters, digits and `. _ -`: at most 63, a letter or digit first."),
+    "channel": marked("Expected a word of at most 63 characters."),
+    "region": marked("Expected the two letters of a country, such as ES."),
+    "user_id_kind": marked("Expected lower-case letters, digits and `_`, a letter first."),
+    "mode": marked("Expected one of the two choices."),
+}
+"""What each field expects, said where it does not have it."""
 PLACEHOLDER = "YOUR_WRITE_KEY"
 FILES = """\
 cauce import sales.csv --suggest > sales.yaml
@@ -96,7 +105,7 @@ def add(visit: Visit) -> Answer:
     try:
         key = visit.platform.sources.add(Source(**given), by=visit.actor)
     except CauceError as fault:
-        return Shown("sources/new.html", _form(visit, given, _fault_of(fault, given)), 422)
+        return Shown("sources/new.html", _form(visit, given, _fault_of(visit, fault, given)), 422)
     return _with_key(visit, given["name"], key)
 
 
@@ -129,7 +138,9 @@ def change(visit: Visit) -> Answer:
     try:
         visit.platform.sources.change(name, by=visit.actor, **given)
     except CauceError as fault:
-        return Shown("sources/settings.html", _settings(visit, {**given, "faults": _fault_of(fault, given)}), 422)
+        return Shown(
+            "sources/settings.html", _settings(visit, {**given, "faults": _fault_of(visit, fault, given)}), 422
+        )
     return Led(f"/sources/{name}/settings", visit.say("The settings have been saved."))
 
 
@@ -265,14 +276,15 @@ def _key(visit: Visit, key: Key) -> dict[str, Any]:
     }
 
 
-def _fault_of(fault: CauceError, given: dict[str, Any]) -> dict[str, str]:
-    """A fault at the field that its message names first, at the foot of the form when it names none."""
+def _fault_of(visit: Visit, fault: CauceError, given: dict[str, Any]) -> dict[str, str]:
+    """A fault at the field that its message names, in the visitor's words; at the foot of the form when it names none."""
     if fault.code == "conflict":
-        return {"name": str(fault)}
-    if isinstance(fault, NotFound):
+        return {"name": visit.say(TAKEN)}
+    if not isinstance(fault, DefinitionInvalid):
         raise fault
-    named = [name for name in given if f"expected {name} " in f"{fault.message} " or f"a {name} of" in fault.message]
-    return {named[0] if named else "other": str(fault)}
+    said = f"{fault.message} ".replace("expected a name of", "expected name of")
+    named = [name for name in given if name in FAULTS and said.startswith(f"expected {name} ")]
+    return {named[0]: visit.say(FAULTS[named[0]])} if named else {"other": str(fault)}
 
 
 AREA = Area(
