@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cauce.errors import DefinitionInvalid
@@ -57,6 +57,7 @@ def test_the_patch_comes_before_the_steps() -> None:
     assert found == {"b": 2}
 
 
+@settings(deadline=None)
 @given(
     document=JSON, do=st.sampled_from(("set", "number", "text", "remove", "rename")), at=st.text("/ab*01", max_size=6)
 )
@@ -87,6 +88,7 @@ def test_a_number_is_read_when_it_is_certain(text: str, number: float | None) ->
     assert number_of(text) == number
 
 
+@settings(deadline=None)
 @given(value=st.integers(-(10**9), 10**9), cents=st.integers(0, 99))
 def test_both_decimal_signs_mean_the_same(value: int, cents: int) -> None:
     assert number_of(f"{value}.{cents:02}") == number_of(f"{value},{cents:02}")
@@ -135,6 +137,7 @@ def test_a_reason_suggests_what_mends_it(reason: Reason, step: Step | None) -> N
     assert suggestion(reason) == step
 
 
+@settings(deadline=None)
 @given(code=st.sampled_from(sorted(REASONS)), path=st.sampled_from(("", "/properties/a/0/b", "/event")), text=st.text())
 def test_every_suggestion_is_a_step_that_can_be_read(code: str, path: str, text: str) -> None:
     step = suggestion(Reason(code, path, text, text))

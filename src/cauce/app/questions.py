@@ -57,6 +57,7 @@ class Questions:
         self._clock = clock
         self._lock = threading.Lock()
         self._shield: Shield | None = None
+        self._decided: dict[str, int] = {}
         self._running: dict[tuple[str, str], Asking] = {}
         self._kept: OrderedDict[tuple[str, str], tuple[Answer, float]] = OrderedDict()
         self.queries = Queries(platform.control)
@@ -134,12 +135,17 @@ class Questions:
 
     def shield(self) -> Shield:
         """What makes the masked copies by the contracts in force; another one once they show something else."""
+        decided = self._platform.quality.contract_versions()
+        with self._lock:
+            if self._shield is not None and self._decided == decided:
+                return self._shield
         showing = showing_of(self._platform)
         with self._lock:
             if self._shield is None or self._shield.showing != showing:
                 if self._shield is not None:
                     self._shield.forget()
                 self._shield = Shield(self._platform.settings.folder, self._platform.secret, showing)
+            self._decided = decided
             return self._shield
 
     def close(self) -> None:

@@ -16,6 +16,8 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from hashlib import blake2b
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +80,7 @@ class Shield:
         self._parent = folder
         self._folder: Path | None = None
         self._timer: threading.Timer | None = None
+        self._tail: tuple[tuple[int, ...], pa.Table] | None = None
         self._gone: Callable[[], object] = lambda: None
 
     def hashed(self, text: str) -> str:
@@ -105,15 +108,22 @@ class Shield:
 
     def masked(self, table: pa.Table) -> pa.Table:
         """The rows of events that are in no file yet, masked alike."""
-        with _trusted() as connection:
-            connection.register("raw_event", table)
-            return connection.sql(f"select {self._columns()} from raw_event").to_arrow_table()
+        positions = table.column("position")
+        key = (table.num_rows, *(positions[place].as_py() for place in ((0, -1) if table.num_rows else ())))
+        tail = self._tail
+        if tail is None or tail[0] != key:
+            with _trusted() as connection:
+                connection.register("raw_event", table)
+                masked = connection.sql(f"select {self._columns()} from raw_event").to_arrow_table()
+            self._tail = tail = key, masked
+        return tail[1]
 
     def forget(self) -> None:
         """Deletes all copies; they are made again when somebody asks."""
         with self._lock:
             self._gone()
             self._folder = None
+            self._tail = None
 
     def _opened(self) -> Path:
         if self._folder is None or not self._folder.is_dir():
@@ -153,19 +163,14 @@ class Shield:
     def _documents(self, column: str) -> str:
         """SQL of a column of which each kind of event shows something else."""
         always = self.showing.traits if column == "traits" else {}
+        otherwise = _shown(column, always)
         cases = ["when type = 'decision' then '{}'"]
-        alike = ""
-        tests: list[str] = []
-        for shows in self.showing.of:
-            shown = _shown(column, {**always, **getattr(shows, column)})
-            if alike not in ("", shown):
-                cases.append(f"when {' or '.join(tests)} then {alike}")
-                tests = []
-            alike = shown
-            tests.append(_fits(shows))
-        if alike:
-            cases.append(f"when {' or '.join(tests)} then {alike}")
-        return f"case {' '.join(cases)} else {_shown(column, always)} end"
+        shown = [(_fits(shows), _shown(column, {**always, **getattr(shows, column)})) for shows in self.showing.of]
+        if any(what != otherwise for _, what in shown):
+            # The first that fits counts, so only neighbours may be put together.
+            for what, alike in groupby(shown, key=itemgetter(1)):
+                cases.append(f"when {' or '.join(fits for fits, _ in alike)} then {what}")
+        return f"case {' '.join(cases)} else {otherwise} end"
 
     def _forget_later(self) -> None:
         if self._timer is not None:

@@ -351,6 +351,10 @@ class Quality:
             found.append(ContractInForce(compiled.key, compiled.contract, version, decided, by))
         return sorted(found, key=lambda contract: contract.key)
 
+    def contract_versions(self) -> dict[str, int]:
+        """How often each contract was decided about: changes whenever a contract does."""
+        return {key: int(version) for key, version in self._reader.select("select key, version from quality_contract")}
+
     def unknown(self) -> dict[str, str]:
         """What happens to `track` events without contract: by source; the source "" is the default."""
         rows = self._reader.select("select * from quality_contract")

@@ -115,7 +115,12 @@ def _traits(text: str, node: Any) -> Read:
     given = document.get("traits") if isinstance(document, Mapping) and set(document) == {"traits"} else document
     listed = [given] if isinstance(given, Mapping) else given
     faults: list[Fault] = []
+    names: set[str] = set()
     for entry, place in zip(listed if isinstance(listed, list) else (), places, strict=False):
+        name = str(entry.get("name", "")) if isinstance(entry, Mapping) else ""
+        if name and name in names:
+            faults.append(Fault(_line(place), f"two computed traits are named {name!r}"))
+        names.add(name)
         try:
             read_definitions([entry])
         except DefinitionInvalid as fault:
