@@ -36,10 +36,11 @@ def person(visit: Visit) -> Answer:
             raise
         return Shown("person/unknown.html", {**frame, **_not_then(subject, fault)})
     links = identity.links_of(subject, profile)
-    computed, without = parts.computed(subject, profile, today)
+    currency = parts.currency_of(subject)
+    computed, without = parts.computed(subject, profile, today, currency)
     return {
         **frame,
-        **parts.head(subject, profile, links),
+        **parts.head(subject, profile, links, currency),
         **_since(subject, profile, today),
         "golden": parts.golden(subject, profile, today),
         "computed": computed,
@@ -81,7 +82,7 @@ def _not_then(subject: Subject, fault: NotFound | TooLarge) -> dict[str, Any]:
     today = subject.visit.platform.profiles.profile(subject.id)
     known = min(member.known_since for member in today.identifiers)
     return {
-        "name": parts.name_of(today, personal=subject.personal),
+        "name": parts.name_of(subject, today),
         "too_large": isinstance(fault, TooLarge),
         "known_since": subject.visit.words.day(known),
         "slider": _slider(subject, today),
@@ -202,7 +203,7 @@ def ask_erase(visit: Visit) -> Answer:
 def _about_to_go(subject: Subject) -> dict[str, Any]:
     profile = subject.visit.platform.profiles.profile(subject.id)
     return {
-        "name": parts.name_of(profile, personal=subject.personal),
+        "name": parts.name_of(subject, profile),
         "count": len(profile.identifiers),
         "events": profile.events,
         "fault": "",

@@ -98,7 +98,7 @@ def _people(subject: Subject, people: Sequence[Person], profiles: Sequence[Profi
     return [
         {
             "id": person.text,
-            "name": name_of(profile, personal=subject.personal),
+            "name": name_of(subject, profile),
             "identifiers": [
                 {"kind": words.kind(member.kind), "value": subject.value_of(member), "shared": member.shared}
                 for member in person.identifiers[:LISTED_MAX]

@@ -111,23 +111,24 @@ def start_of_day(visit: Visit, text: str, name: str, days: int = 0) -> int:
 # -- head -------------------------------------------------------------------------------------------------------
 
 
-def name_of(profile: Profile, *, personal: bool) -> str:
-    """What to call a person: full name, first and last name, e-mail, phone, or the oldest identifier."""
+def name_of(subject: Subject, profile: Profile) -> str:
+    """What to call a person: full name, first and last name, e-mail, phone, or the most personal identifier."""
     values = {name: trait.value for name, trait in profile.traits.items() if isinstance(trait.value, str)}
     full = values.get("name") or " ".join(part for part in (values.get("firstName"), values.get("lastName")) if part)
     if full:
-        return full if personal else masked_name(full)
+        return full if subject.personal else masked_name(full)
     by_kind: dict[str, str] = {}
-    for member in profile.identifiers:
-        by_kind.setdefault(member.kind, member.value if personal else masked(member.value))
+    for member in (*best_members(subject, profile.identifiers), *profile.identifiers):
+        by_kind.setdefault(member.kind, subject.value_of(member))
     return by_kind.get("email") or by_kind.get("phone") or next(iter(by_kind.values()), "?")
 
 
-def head(subject: Subject, profile: Profile, links: Sequence[Evidence]) -> dict[str, Any]:
+def head(subject: Subject, profile: Profile, links: Sequence[Evidence], currency: str) -> dict[str, Any]:
     """What an agent wants to see first."""
     words = subject.visit.words
+    best = best_members(subject, profile.identifiers)
     return {
-        "name": name_of(profile, personal=subject.personal),
+        "name": name_of(subject, profile),
         "first_seen": words.short_day(profile.first_seen),
         "last_seen": words.short_day(profile.last_seen),
         "last_ago": words.ago(profile.last_seen, profile.as_of),
@@ -136,9 +137,9 @@ def head(subject: Subject, profile: Profile, links: Sequence[Evidence]) -> dict[
             {**channel(subject, name), "count": words.number(count)}
             for name, count in sorted(profile.channels.items(), key=lambda pair: (-pair[1], pair[0]))
         ],
-        "best": [_best(subject, member) for member in best_members(subject, profile.identifiers)],
-        "more_identifiers": max(0, len(profile.identifiers) - HEAD_IDENTIFIERS),
-        "worth": _worth(subject, profile),
+        "best": [_best(subject, member) for member in best],
+        "more_identifiers": len(profile.identifiers) - len(best),
+        "worth": _worth(subject, profile, currency),
         "consents": [
             {
                 "purpose": said.purpose_name(words, consent.purpose),
@@ -181,13 +182,13 @@ def _best(subject: Subject, member: Member) -> dict[str, Any]:
     }
 
 
-def _worth(subject: Subject, profile: Profile) -> list[dict[str, str]]:
+def _worth(subject: Subject, profile: Profile, currency: str) -> list[dict[str, str]]:
     """What they spent and how often they bought, as far as there are computed traits for it."""
     words = subject.visit.words
     tiles = []
     spent = profile.computed.get("revenue_total")
     if isinstance(spent, int | float):
-        tiles.append({"value": words.money(spent, currency_of(subject)), "name": words.say("spent")})
+        tiles.append({"value": words.money(spent, currency), "name": words.say("spent")})
     orders = profile.computed.get("orders_count")
     if isinstance(orders, int):
         tiles.append({"value": words.number(orders), "name": words.say("purchases")})
@@ -295,11 +296,12 @@ def _claim(subject: Subject, name: str, claim: Claim) -> dict[str, Any]:
     }
 
 
-def computed(subject: Subject, profile: Profile, today: Profile | None) -> tuple[list[dict[str, Any]], list[str]]:
+def computed(
+    subject: Subject, profile: Profile, today: Profile | None, currency: str
+) -> tuple[list[dict[str, Any]], list[str]]:
     """Computed traits that have a value, each with its definition in words; and the names of those that have none."""
     words = subject.visit.words
     definitions = {each.name: each for each in subject.visit.platform.profiles.definitions()}
-    currency = currency_of(subject)
     rows, without = [], []
     for name in sorted(profile.computed, key=said.computed_rank):
         value, definition = profile.computed[name], definitions.get(name)
