@@ -277,7 +277,7 @@ def _key(visit: Visit, key: Key) -> dict[str, Any]:
 
 
 def _fault_of(visit: Visit, fault: CauceError, given: dict[str, Any]) -> dict[str, str]:
-    """A fault at the field that its message names, in the visitor's words; at the foot of the form when it names none."""
+    """A fault at the field that its message names, in the visitor's words; above the form when it names none."""
     if fault.code == "conflict":
         return {"name": visit.say(TAKEN)}
     if not isinstance(fault, DefinitionInvalid):
