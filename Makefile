@@ -6,15 +6,16 @@ PORT ?=
 NAME ?=
 ARGS ?=
 
-.PHONY: help demo test bench lint setup core lock docs clean
+.PHONY: help demo test bench lint setup core lock assets docs clean
 
 help:
-	@echo 'make demo            a synthetic retailer streams in; ends at a page that shows it (ONCE=1 ends there, PORT=8080)'
+	@echo 'make demo            a synthetic retailer streams in; ends at the console that shows it (ONCE=1 ends there, PORT=8080)'
 	@echo 'make test            lint, types, import order and the quick tests (ARGS="-k identity" for some)'
 	@echo 'make bench NAME=…    one figure beside its floor, as JSON; without a name: all of them'
 	@echo 'make lint            lint, types and import order alone'
 	@echo 'make setup           .venv with everything for development'
 	@echo 'make docs            writes the reference pages anew from the code'
+	@echo 'make assets          fetches the script of others that the console serves, as it is locked (RENEW=1: the newest)'
 	@echo 'make lock            renews the locked requirements from pyproject.toml'
 	@echo 'make clean           removes what was built; no data folder is touched'
 
@@ -41,6 +42,9 @@ bench: setup
 
 docs: setup
 	@$(RUN) -m tests.house.pages
+
+assets:
+	@$(PYTHON) requirements/assets.py $(if $(RENEW),renew)
 
 lock:
 	@$(PYTHON) requirements/install.py lock
