@@ -23,7 +23,7 @@ CONFIG = {
         },
     },
 }
-QUICK, LONG = 3, 60
+QUICK, LONG = 2, 60
 """Requests of each operation, right and wrong ones each."""
 
 
