@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 
+from cauce.access.api import Control
 from cauce.connectors import files
+from cauce.engines.sqlite import SqliteTables
 from cauce.model import Event, Received, Record, Source
 
 
@@ -15,11 +18,16 @@ class Interrupted(BaseException):
 class Bed:
     """Appends to a list; `dies_at` interrupts the n-th append (before it, or after it when `late`)."""
 
-    def __init__(self, folder: Path, *, dies_at: int = 0, late: bool = False) -> None:
-        self.control_path = folder / "control.db"
+    def __init__(self, folder: Path, *, dies_at: int = 0, late: bool = False, control: str = "control.db") -> None:
+        self._control_path = folder / control
         self.bodies: list[tuple[str, str, bytes]] = []
         self.dies_at, self.late = dies_at, late
         self.appends = 0
+
+    @cached_property
+    def control(self) -> Control:
+        """Opened when it is needed, and again by the next bed of the same folder."""
+        return Control(SqliteTables(self._control_path))
 
     def append(self, source: str, connector: str, bodies: list[bytes]) -> None:
         self.appends += 1

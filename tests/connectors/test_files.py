@@ -636,8 +636,7 @@ def test_any_interruption_and_resumption_gives_the_uninterrupted_import(
     path = folder / "t.csv"
     path.write_text(text)
     with patch.object(loading, "BODY_ITEMS_MAX", 2), patch.object(loading, "BODIES_PER_APPEND", 2):
-        whole = Bed(folder)
-        whole.control_path = folder / "other.db"
+        whole = Bed(folder, control="other.db")
         files.import_file(whole, path, mapping_of(mapping))
         bed = Bed(folder)
         for dies_at, late in deaths:

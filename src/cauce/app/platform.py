@@ -54,7 +54,6 @@ class Platform:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         folder = settings.folder
-        self.control_path = folder / "control.db"
         self.history_path = folder / "history"
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)

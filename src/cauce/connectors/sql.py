@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib
 import re
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -17,8 +16,9 @@ from typing import Any
 
 import msgspec
 
+from cauce.access.api import Control
 from cauce.connectors.tabular.canonical import decode
-from cauce.connectors.tabular.loading import ImportReport, OnProgress, Target, control, load
+from cauce.connectors.tabular.loading import MARKS, ImportReport, OnProgress, Target, load
 from cauce.connectors.tabular.mapping import Mapping
 from cauce.connectors.tabular.reading import Row, plain, unique_names
 from cauce.errors import DefinitionInvalid, MissingExtra, Unreadable
@@ -131,24 +131,23 @@ def import_query(
     Every call asks again: what came before is a duplicate by its id. With an incremental column, rows that have the
     highest remembered value are read once more, because others with the same value may have come since.
     """
-    with control(target.control_path) as database:
-        after = _mark(database, mapping.source, query.digest) if query.incremental_column else None
-        sheet = QuerySheet(query, after)
-        report = load(target, NAME, sheet, mapping, is_repeatable=True, on_progress=on_progress)
-        if query.incremental_column and sheet.highest is not None:
-            database.execute(
-                "insert into import_marks values (?, ?, ?) on conflict do update set value = excluded.value",
-                (mapping.source, query.digest, _marked(sheet.highest)),
-            )
+    control = target.control
+    control.create((MARKS,))
+    after = _mark(control, mapping.source, query.digest) if query.incremental_column else None
+    sheet = QuerySheet(query, after)
+    report = load(target, NAME, sheet, mapping, is_repeatable=True, on_progress=on_progress)
+    if query.incremental_column and sheet.highest is not None:
+        with control.changing():
+            control.upsert(MARKS, [(mapping.source, query.digest, _marked(sheet.highest))])
     return report
 
 
-def _mark(database: sqlite3.Connection, source: str, digest: str) -> Any:
+def _mark(control: Control, source: str, digest: str) -> Any:
     """The highest value seen, in its type; None when there was none."""
-    row = database.execute("select value from import_marks where source = ? and query = ?", (source, digest)).fetchone()
-    if row is None:
+    rows = control.select("select value from import_marks where source = ? and query = ?", source, digest)
+    if not rows:
         return None
-    kind, text = msgspec.json.decode(row[0], type=tuple[str, str])
+    kind, text = msgspec.json.decode(rows[0][0], type=tuple[str, str])
     read: dict[str, Callable[[str], Any]] = {
         "datetime": datetime.fromisoformat,
         "date": date.fromisoformat,

@@ -1,45 +1,48 @@
 """Items → bodies → log, with progress that survives an interruption.
 
-The n-th item of a table and a mapping is always the same. Progress (in `control.db`) says how many items are in the
-log; who starts again makes the items again and skips those. If the process dies between the log and the note of it,
-up to `BODIES_PER_APPEND` bodies are sent twice; the ids of their events make that harmless.
+The n-th item of a table and a mapping is always the same. Progress (in the control database) says how many items are
+in the log; who starts again makes the items again and skips those. If the process dies between the log and the note of
+it, up to `BODIES_PER_APPEND` bodies are sent twice; the ids of their events make that harmless.
 """
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
 from itertools import islice
-from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
 
+from cauce.access.api import Control
 from cauce.connectors.tabular.canonical import encode_body, encode_item
 from cauce.connectors.tabular.mapping import Mapping
 from cauce.connectors.tabular.shaping import Item, Shaper
+from cauce.engines import api as engines
 
 BODY_ITEMS_MAX = 500
 BODY_BYTES_MAX = 1_000_000
 BODIES_PER_APPEND = 16
 
-_TABLES = (
-    """create table if not exists import_progress (
-        source text not null, digest text not null, mapping text not null, name text not null,
-        items integer not null, finished integer not null, updated integer not null,
-        primary key (source, digest, mapping))""",
-    """create table if not exists import_marks (
-        source text not null, query text not null, value text not null, primary key (source, query))""",
-)
+PROGRESS = engines.Table(
+    "import_progress",
+    (
+        ("source", "text"), ("digest", "text"), ("mapping", "text"), ("name", "text"), ("items", "integer"),
+        ("finished", "integer"), ("updated", "integer"),
+    ),
+    ("source", "digest", "mapping"),
+)  # fmt: skip
+MARKS = engines.Table("import_marks", (("source", "text"), ("query", "text"), ("value", "text")), ("source", "query"))
+"""The highest value of an incremental column that each question has seen."""
 
 
 class Target(Protocol):
     """Where bodies go: the platform."""
 
     @property
-    def control_path(self) -> Path: ...
+    def control(self) -> Control:
+        """Where it is noted how far imports came."""
+        ...
 
     def append(self, source: str, connector: str, bodies: list[bytes]) -> Any:
         """Durable on return."""
@@ -86,33 +89,23 @@ class Step(msgspec.Struct, frozen=True):
 OnProgress = Callable[[Step], None]
 
 
-@contextmanager
-def control(path: Path) -> Iterator[sqlite3.Connection]:
-    """The control database with the tables of imports; afterwards every statement is its own commit."""
-    with closing(sqlite3.connect(path, timeout=60, isolation_level=None)) as database:
-        database.executescript(f"begin; {'; '.join(_TABLES)}; commit")
-        yield database
-
-
 class Progress:
     """The note of how many items of (source, table, mapping) are in the log."""
 
-    def __init__(self, database: sqlite3.Connection, source: str, table: Table, mapping: Mapping) -> None:
-        self._database = database
+    def __init__(self, control: Control, source: str, table: Table, mapping: Mapping) -> None:
+        self._control = control
         self._key = (source, table.digest, mapping.digest)
         self._name = table.name
-        row = database.execute(
-            "select items, finished from import_progress where source = ? and digest = ? and mapping = ?", self._key
-        ).fetchone()
-        self.items, self.is_finished = (int(row[0]), bool(row[1])) if row else (0, False)
+        control.create((PROGRESS,))
+        rows = control.select(
+            "select items, finished from import_progress where source = ? and digest = ? and mapping = ?", *self._key
+        )
+        self.items, self.is_finished = (int(rows[0][0]), bool(rows[0][1])) if rows else (0, False)
 
     def note(self, items: int, *, is_finished: bool = False) -> None:
-        self._database.execute(
-            "insert into import_progress values (?, ?, ?, ?, ?, ?, ?)"
-            " on conflict do update set items = excluded.items, finished = excluded.finished,"
-            " updated = excluded.updated",
-            (*self._key, self._name, items, int(is_finished), int(time.time() * 1_000_000)),
-        )
+        now = int(time.time() * 1_000_000)
+        with self._control.changing():
+            self._control.upsert(PROGRESS, [(*self._key, self._name, items, int(is_finished), now)])
         self.items, self.is_finished = items, is_finished
 
 
@@ -151,31 +144,30 @@ def load(
     started = time.perf_counter()
     source = source or mapping.source
     shaper, counts = Shaper(mapping, table.columns), _Counts()
-    with control(target.control_path) as database:
-        progress = Progress(database, source, table, mapping)
-        again = again or is_repeatable
-        if progress.is_finished and not again:
-            return ImportReport(table.name, source, already=True)
-        skip = 0 if is_repeatable or progress.is_finished else progress.items
-        done, pending = skip, list[bytes]()
+    progress = Progress(target.control, source, table, mapping)
+    again = again or is_repeatable
+    if progress.is_finished and not again:
+        return ImportReport(table.name, source, already=True)
+    skip = 0 if is_repeatable or progress.is_finished else progress.items
+    done, pending = skip, list[bytes]()
 
-        def told(phase: str, position: int, total: int) -> None:
-            if on_progress:
-                on_progress(Step(phase, position, total, counts.events + counts.bad))
+    def told(phase: str, position: int, total: int) -> None:
+        if on_progress:
+            on_progress(Step(phase, position, total, counts.events + counts.bad))
 
-        def send(*, is_last: bool = False) -> None:
-            if pending:
-                target.append(source, connector, pending.copy())
-                pending.clear()
-            progress.note(done, is_finished=is_last)
+    def send(*, is_last: bool = False) -> None:
+        if pending:
+            target.append(source, connector, pending.copy())
+            pending.clear()
+        progress.note(done, is_finished=is_last)
 
-        items = counts.counted(shaper.items(_told(table, told), lambda at, total: told("grouping", at, total)))
-        for chunk in cut(islice(items, skip, None)):
-            pending.append(encode_body(table.name, mapping.channel, chunk))
-            done += len(chunk)
-            if len(pending) >= BODIES_PER_APPEND:
-                send()
-        send(is_last=True)
+    items = counts.counted(shaper.items(_told(table, told), lambda at, total: told("grouping", at, total)))
+    for chunk in cut(islice(items, skip, None)):
+        pending.append(encode_body(table.name, mapping.channel, chunk))
+        done += len(chunk)
+        if len(pending) >= BODIES_PER_APPEND:
+            send()
+    send(is_last=True)
     seconds = round(time.perf_counter() - started, 3)
     return ImportReport(
         table.name, source, shaper.rows_read, counts.events, counts.bad, shaper.skipped, skip, False, seconds
