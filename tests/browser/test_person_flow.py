@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
-import uvicorn
 
-from cauce import console
-from cauce.app import Platform
-from cauce.http.app import create_app
-from cauce.settings import Settings
+from tests.browser.conftest import Served, served_over
 from tests.console import persons
 from tests.console.persons import ANA, BROWSER
 from tests.console.seat import sign_in
@@ -23,64 +18,30 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def shop(tmp_path) -> Iterator[tuple[Platform, str]]:
-    """(platform, URL) of the shop made by hand, served."""
+def shop(tmp_path) -> Iterator[Served]:
+    """The shop made by hand, served."""
     persons.make(tmp_path / "data")
-    with Platform.open(Settings({"data": str(tmp_path / "data")})) as platform, served(platform) as url:
-        yield platform, url
+    with served_over(tmp_path / "data") as found:
+        yield found
 
 
-@contextmanager
-def served(platform: Platform) -> Iterator[str]:
-    """Base URL of the console over a platform."""
-    app = create_app(platform, pages=console.routes)
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", http="httptools"))
-    bound = server.config.bind_socket()
-    bound.listen(64)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(timeout=30)
-        bound.close()
+@pytest.fixture
+def looking(visiting, shop):
+    """`with looking(role="steward", …) as page`: the page of Ana, whole."""
+
+    @contextmanager
+    def look(role: str = "steward", **options: Any) -> Iterator[Any]:
+        with visiting(shop, role, **options) as page:
+            page.context.add_cookies([{"name": "cauce_zone", "value": "Europe/Madrid", "url": shop.url}])
+            page.goto(home(shop))
+            whole(page)
+            yield page
+
+    return look
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 only where there is a browser
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        )
-        yield browser
-        browser.close()
-
-
-@contextmanager
-def visiting(chromium, shop, role="steward", width=1280, scheme="light", language="en") -> Iterator[Any]:
-    """The page of Ana, whole; fails when the browser's console complains."""
-    platform, url = shop
-    context = chromium.new_context(
-        base_url=url,
-        viewport={"width": width, "height": 900},
-        locale=language,
-        color_scheme=scheme,
-        timezone_id="Europe/Madrid",
-    )
-    cookies = {"cauce_session": sign_in(platform, role), "cauce_zone": "Europe/Madrid"}
-    context.add_cookies([{"name": name, "value": value, "url": url} for name, value in cookies.items()])
-    page = context.new_page()
-    faults: list[str] = []
-    page.on("console", lambda message: faults.append(message.text) if message.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.goto(f"/people/{platform.people.locate(ANA).text}")
-    whole(page)
-    yield page
-    context.close()
-    assert not faults
+def home(shop: Served) -> str:
+    return f"/people/{shop.platform.people.locate(ANA).text}"
 
 
 def whole(page) -> None:
@@ -93,10 +54,10 @@ def worth(page) -> str:
     return page.locator(".worth dd").first.inner_text()
 
 
-def test_split_a_person_and_see_numbers_change(chromium, shop):
-    with visiting(chromium, shop) as page:
+def test_split_a_person_and_see_numbers_change(looking, shop):
+    with looking() as page:
         assert worth(page) == "€199.90"
-        other = shop[0].people.identifier(BROWSER)
+        other = shop.platform.people.identifier(BROWSER)
         page.select_option("#pair select[name=a]", label="e-mail: ana@tienda.es")
         page.select_option("#pair select[name=b]", label=f"browser: {other.value}")
         page.get_by_role("button", name="What would a split change?").click()
@@ -113,8 +74,8 @@ def test_split_a_person_and_see_numbers_change(chromium, shop):
         assert worth(page) == "€199.90"
 
 
-def test_the_person_at_any_past_day(chromium, shop):
-    with visiting(chromium, shop, role="agent") as page:
+def test_the_person_at_any_past_day(looking):
+    with looking(role="agent") as page:
         slider = page.get_by_role("slider")
         slider.focus()
         page.keyboard.press("Home")
@@ -130,8 +91,8 @@ def test_the_person_at_any_past_day(chromium, shop):
         assert worth(page) == "€199.90"
 
 
-def test_the_drawing_is_walked_and_opened_with_the_keyboard(chromium, shop):
-    with visiting(chromium, shop) as page:
+def test_the_drawing_is_walked_and_opened_with_the_keyboard(looking):
+    with looking() as page:
         lines = page.locator(".ring a")
         lines.first.focus()
         page.keyboard.press("Tab")
@@ -149,10 +110,10 @@ def test_the_drawing_is_walked_and_opened_with_the_keyboard(chromium, shop):
         page.wait_for_selector(".preview")
 
 
-def test_older_events_and_filters_without_leaving_the_page(chromium, shop):
+def test_older_events_and_filters_without_leaving_the_page(looking):
     from playwright.sync_api import expect  # noqa: PLC0415 only where there is a browser
 
-    with visiting(chromium, shop, role="agent") as page:
+    with looking(role="agent") as page:
         events = page.locator(".events > li")
         assert events.count() == 30
         page.get_by_role("link", name="Show older events").click()
@@ -167,8 +128,8 @@ def test_older_events_and_filters_without_leaving_the_page(chromium, shop):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("language", ["en", "es"])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_the_page_fits(chromium, shop, width, language, scheme):
-    with visiting(chromium, shop, width=width, scheme=scheme, language=language) as page:
+def test_the_page_fits(looking, width, language, scheme):
+    with looking(width=width, scheme=scheme, language=language) as page:
         page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         bottom = page.locator(".worth").bounding_box()
@@ -176,13 +137,11 @@ def test_the_page_fits(chromium, shop, width, language, scheme):
 
 
 def test_without_script_everything_is_reached(chromium, shop):
-    platform, url = shop
-    context = chromium.new_context(base_url=url, java_script_enabled=False, locale="en")
-    context.add_cookies([{"name": "cauce_session", "value": sign_in(platform, "steward"), "url": url}])
+    context = chromium.new_context(base_url=shop.url, java_script_enabled=False, locale="en")
+    context.add_cookies([{"name": "cauce_session", "value": sign_in(shop.platform, "steward"), "url": shop.url}])
     page = context.new_page()
-    home = f"/people/{platform.people.locate(ANA).text}"
-    page.goto(home)
-    page.locator("#identifiers noscript a, #identifiers a").first.click()
+    page.goto(home(shop))
+    page.locator("#identifiers a").first.click()
     page.get_by_role("button", name="What would a split change?").last.click()
     assert page.locator(".preview").count() == 1
     context.close()
