@@ -71,6 +71,8 @@ WITHOUT = {
     "/identity/trials/{id}/live": "the same",
     "/data/results/{key}": "a result lives for a while only; tests of data ask for one",
     "/sign-in/link": "a one-time link is needed; tests of access make one",
+    "/sign-in/outside": "leads to an OpenID provider; tests of access run one",
+    "/sign-in/outside/back": "the same",
 }
 """Pages that have no address of their own in a world at rest, and why."""
 
