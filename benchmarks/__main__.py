@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 
-from benchmarks import freshness, intake, reads, river, search
+from benchmarks import freshness, intake, postgres, reads, river, search
 from benchmarks.harness import Figure, show
 
 BENCHMARKS: dict[str, tuple[Callable[..., Iterator[Figure]], dict[str, object]]] = {
@@ -17,6 +17,7 @@ BENCHMARKS: dict[str, tuple[Callable[..., Iterator[Figure]], dict[str, object]]]
     "profile.read": (reads.profile, {"people": 5_000, "events": 20_000}),
     "timeline.read": (reads.timeline, {"people": 5_000, "events": 20_000}),
     "search": (search.run, {"people": 2_000, "per_sort": 20}),
+    "postgres": (postgres.run, {"events": 20_000, "identifiers": 10_000}),
     "memory.1m": (reads.memory, {"people": 5_000, "events": 20_000}),
 }
 """Name → what measures it, and the options of a quick run."""

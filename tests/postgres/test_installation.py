@@ -255,7 +255,9 @@ def test_the_documented_role_is_enough(tmp_path: Path, url: str, postgres_server
     script = page.split("```sql\n", 1)[1].split("```", 1)[0]
     role = f"documented_{tmp_path.name.translate(str.maketrans('', '', '-'))}"[:60]
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(script.replace("role cauce", f"role {role}").replace("tion cauce;", f"tion {role};").encode())
+        connection.execute(
+            script.replace("role cauce", f"role {role}").replace("tion cauce;", f"tion {role};").encode()
+        )
         rights = connection.execute(
             "select rolsuper, rolcreatedb, rolcreaterole, has_database_privilege(rolname, current_database(), 'create')"
             " from pg_roles where rolname = %s",

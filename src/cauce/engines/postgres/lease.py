@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from cauce.engines.postgres.session import PREFIX, SILENCE_SECONDS_MAX, Session, lock_number, settings_of
+from cauce.engines.postgres.session import PREFIX, Session, lock_number, settings_of
 from cauce.errors import CauceError, Locked
 
 BEAT_SECONDS = 1.5
@@ -50,8 +50,7 @@ class Lease:
     @contextmanager
     def hold(self) -> Iterator[Session]:
         """The session that may write the state; Locked when another one may."""
-        settings = {**settings_of(self._state), "tcp_user_timeout": str(SILENCE_SECONDS_MAX * 1_000)}
-        session = Session(self._url, "cauce runner", settings, exclusive=True)
+        session = Session(self._url, "cauce runner", settings_of(self._state), exclusive=True)
         heart = _Heart(self._url, self._lease)
         try:
             if not self._taken(session):

@@ -48,10 +48,6 @@ def settings_of(schema: str, *, durable: bool = False) -> dict[str, str]:
         "search_path": f'"{schema}"',
         "jit": "off",  # compiling costs more than any of our queries
         "work_mem": "64MB",
-        "client_connection_check_interval": "2s",
-        "tcp_keepalives_idle": "2",
-        "tcp_keepalives_interval": "2",
-        "tcp_keepalives_count": "3",
     }
 
 
@@ -151,6 +147,13 @@ _KEEPALIVE: dict[str, Any] = {
     "keepalives": 1, "keepalives_idle": 2, "keepalives_interval": 2, "keepalives_count": 3,
     "tcp_user_timeout": SILENCE_SECONDS_MAX * 1_000,
 }  # fmt: skip
+
+
+_ATTENTIVE = {
+    "client_connection_check_interval": "2s", "tcp_keepalives_idle": "2", "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3", "tcp_user_timeout": str(SILENCE_SECONDS_MAX * 1_000),
+}  # fmt: skip
+"""How the server notices that we are gone, also in the middle of a statement."""
 
 
 class Session:
@@ -339,9 +342,14 @@ class Session:
             raise StorageBroken(
                 f"{self.place} runs PostgreSQL {connection.info.server_version // 10_000}, expected 14 or newer"
             )
-        calls = ", ".join(["set_config(%s, %s, false)"] * len(self._settings))
-        flat = [value for pair in self._settings.items() for value in pair]
-        connection.execute(f"select {calls}".encode(), flat)
+        _set(connection, self._settings)
+        with suppress(errors.InvalidParameterValue):  # a server whose system cannot notice silence
+            _set(connection, _ATTENTIVE)
+
+
+def _set(connection: psycopg.Connection[Row], settings: Mapping[str, str]) -> None:
+    calls = ", ".join(["set_config(%s, %s, false)"] * len(settings))
+    connection.execute(f"select {calls}".encode(), [value for pair in settings.items() for value in pair])
 
 
 class _Adapted:
