@@ -84,6 +84,11 @@ def test_the_timeline_goes_through_all_pages(client):
     assert [event.id for event in client.people.timeline(ANA, page_events=2)] == [event.id for event in whole]
     assert len(whole) == client.people.get(ANA).events
     assert {event.channel for event in client.people.timeline(ANA, channels=["store"])} == {"store"}
+    found = [event.name for event in client.people.timeline(ANA, text="falda", since="2026-03-01", until="2026-03-04")]
+    assert found == ["Order Completed"]
+    assert list(client.people.timeline(ANA, until="2026-02-28")) == []
+    (purchase,) = client.people.shopping(ANA).purchases
+    assert (purchase.amount_millionths, purchase.products[0].name) == (1_234_500_000, "Falda")
 
 
 @pytest.mark.parametrize("value", ["a/b+c%ñ d", "x/traits"])
@@ -142,9 +147,11 @@ def test_contracts_survivorship_and_rules(client):
     assert client.contracts.get(key) == contract
     assert key in [each.key for each in client.contracts.list()]
     client.contracts.remove(key)
+    versions = client.definitions.versions("contract", key).items
+    assert [version.definition is None for version in versions] == [False, True]
     assert client.contracts.unknown().default == "accept"
     assert client.contracts.set_unknown(sources={"crm": "quarantine"}).sources == {"crm": "quarantine"}
-    assert client.contracts.breaches().items == []
+    assert {breach.code for breach in client.contracts.breaches().items} <= {"number_as_text"}
     rules = client.survivorship.get()
     assert client.survivorship.apply(rules.survivorship, dry_run=True) == rules
     identity = client.identity.rules()

@@ -47,6 +47,7 @@ class Client:
         self.contracts = Contracts(self._transport)
         self.computed = Computed(self._transport)
         self.survivorship = Survivorship(self._transport)
+        self.definitions = Definitions(self._transport)
         self.sql = Sql(self._transport)
         self.decisions = Decisions(self._transport)
         self.accounts = Accounts(self._transport)
@@ -202,16 +203,30 @@ class People(Resource):
         return self._transport.ask("GET", _person(key, "consents"), people.Consents)
 
     def timeline(
-        self, key: str, *, channels: Sequence[str] = (), events: Sequence[str] = (), page_events: int = PAGE_ITEMS
+        self,
+        key: str,
+        *,
+        channels: Sequence[str] = (),
+        events: Sequence[str] = (),
+        page_events: int = PAGE_ITEMS,
+        **more: str,
     ) -> Iterator[people.TimelineEvent]:
-        """Events of all channels, newest first; pages are asked for as they are needed."""
-        query: dict[str, Any] = {"limit": page_events, "channel": list(channels), "event": list(events), "cursor": ""}
+        """Events of all channels, newest first; pages are asked for as they are needed.
+
+        `more` as in `TimelineQuery`: text, since, until, as_of.
+        """
+        chosen = {"channel": list(channels), "event": list(events), **more}
+        query: dict[str, Any] = {"limit": page_events, "cursor": "", **chosen}
         while True:
             page = self._transport.ask("GET", _person(key, "timeline"), people.Timeline, query=query)
             yield from page.events
             if not page.cursor:
                 return
             query["cursor"] = page.cursor
+
+    def shopping(self, key: str) -> people.Shopping:
+        """What they looked at, left in baskets, bought and gave back."""
+        return self._transport.ask("GET", _person(key, "shopping"), people.Shopping)
 
     def links(self, key: str) -> people.Links:
         """The evidence between the identifiers of a person."""
@@ -339,6 +354,15 @@ class Survivorship(Resource):
         body = definitions.NewSurvivorship(survivorship=survivorship, dry_run=dry_run)
         kind = definitions.Survivorship
         return self._transport.change("PUT", "/v1/survivorship", kind, body=body, overwrite=overwrite)
+
+
+class Definitions(Resource):
+    """Every version of contracts, computed traits, survivorship and identity rules."""
+
+    def versions(self, sort: str, name: str) -> definitions.Versions:
+        """Versions of a *contract*, *trait*, *survivorship* or *identity* rules, oldest first."""
+        path = f"/v1/definitions/{_part(sort)}/versions"
+        return self._transport.ask("GET", path, definitions.Versions, query={"name": name})
 
 
 class Sql(Resource):

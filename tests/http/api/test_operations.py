@@ -32,6 +32,7 @@ UNKNOWN = {
     "contract": "track:Nothing",
     "computed": "nothing",
     "account": "nobody",
+    "sort": "nothing",
     "token": "nobody",
 }
 
@@ -115,7 +116,8 @@ def test_what_is_not_there_is_404(client, values, name):
         pytest.skip("makes what is not there")
     part = operation.path_names[-1] if operation.path_names[-1] != "trait" else "key"
     headers = {"if-match": ""} if operation.guard else {}
-    response = send(client, operation, {**values, part: UNKNOWN[part]}, params={}, headers=headers)
+    parameters = NOW.get(name, operation.parameters)
+    response = send(client, operation, {**values, part: UNKNOWN[part]}, params=parameters, headers=headers)
     assert response.status_code == 404, response.text
     assert faults(operation, response) == []
 

@@ -89,6 +89,7 @@ def path_values(platform: Platform) -> dict[str, str]:
         "trait": "firstName",
         "computed": "carts_7_days",
         "account": "eva",
+        "sort": "contract",
         "token": made.token.id,
     }
 

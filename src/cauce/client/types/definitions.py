@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, field
 
@@ -80,3 +80,29 @@ class NewSurvivorship(Request, frozen=True, kw_only=True):
 
     survivorship: Document
     dry_run: DryRun = False
+
+
+class VersionsQuery(Request, frozen=True, kw_only=True):
+    """Of which definition."""
+
+    name: Annotated[
+        str,
+        Meta(min_length=1, max_length=300, description="Key of a contract, name of a trait, `survivorship`, `rules`."),
+    ]
+
+
+class Version(Answer, frozen=True, kw_only=True):
+    """A definition as it was decided: the n-th decision about it, 0 as it came; `definition` null: it was removed."""
+
+    number: int
+    decided: Moment | None
+    decided_by: str
+    definition: Any
+
+
+class Versions(Answer, frozen=True, kw_only=True):
+    """Oldest first."""
+
+    sort: str
+    name: str
+    items: list[Version]

@@ -117,6 +117,12 @@ class TimelineQuery(Request, frozen=True, kw_only=True):
     event: Annotated[list[Name], Meta(max_length=50, description="Only this event name; may be repeated.")] = field(
         default_factory=list
     )
+    text: Annotated[
+        str, Meta(max_length=200, description="Only events that hold this text; for those who see personal data.")
+    ] = ""
+    since: Annotated[str, Meta(max_length=64, description="Not before this ISO moment or day.")] = ""
+    until: Annotated[str, Meta(max_length=64, description="Before this ISO moment, or up to the end of this day.")] = ""
+    as_of: Annotated[str, Meta(max_length=64, description="The timeline as known then: an ISO moment or a day.")] = ""
 
 
 class TimelineEvent(Answer, omit_defaults=True, frozen=True, kw_only=True):
@@ -215,3 +221,78 @@ class Hit(Answer, frozen=True, kw_only=True):
     why: str
     kind: str
     matched: str
+
+
+class Product(Answer, frozen=True, kw_only=True):
+    """A product as an event named it; price in millionths of its currency, quantity in thousandths."""
+
+    key: str
+    name: str
+    category: str
+    price_millionths: int | None
+    currency: str
+    quantity_thousandths: int
+
+
+class Look(Answer, frozen=True, kw_only=True):
+    """A product that was looked at and not bought since."""
+
+    product: Product
+    times: int
+    last: Moment
+    channel: str
+    bought_before: Moment | None
+
+
+class BasketLine(Answer, frozen=True, kw_only=True):
+    """A product in a basket; `bought_since`: it was bought some other way."""
+
+    product: Product
+    bought_since: Moment | None
+
+
+class Basket(Answer, frozen=True, kw_only=True):
+    """A basket that was filled and not bought; `checkout` is when the checkout was begun last."""
+
+    id: str
+    channel: str
+    changed: Moment
+    checkout: Moment | None
+    lines: list[BasketLine]
+
+
+class Sale(Answer, frozen=True, kw_only=True):
+    """One purchase or return; the amount in millionths of its currency."""
+
+    id: str
+    channel: str
+    place: str
+    occurred: Moment
+    amount_millionths: int | None
+    currency: str
+    products: list[Product]
+    event: str
+
+
+class ChannelSum(Answer, frozen=True, kw_only=True):
+    """Purchases of one channel in one currency."""
+
+    channel: str
+    currency: str
+    count: int
+    amount_millionths: int
+
+
+class Shopping(Answer, frozen=True, kw_only=True):
+    """What somebody looked at, left in baskets, bought and gave back, by their latest events about it.
+
+    `whole` says whether these are all of them.
+    """
+
+    id: str
+    looked_at: list[Look]
+    baskets: list[Basket]
+    purchases: list[Sale]
+    returns: list[Sale]
+    by_channel: list[ChannelSum]
+    whole: bool

@@ -10,7 +10,7 @@ import msgspec
 from cauce.client.types import identity as types
 from cauce.client.types.basics import Nothing, Page, Paging
 from cauce.client.types.people import Identifier
-from cauce.errors import DefinitionInvalid, NotFound
+from cauce.errors import DefinitionInvalid, NotFound, TooLarge
 from cauce.http.api.moments import told
 from cauce.http.api.operation import AnyCall, Call, Operation
 from cauce.http.api.paging import page_numbered
@@ -18,6 +18,9 @@ from cauce.http.api.people import evidence_of, identifier_of
 from cauce.http.api.sight import Sight, sight_of
 from cauce.identity.api import Decision, Person, QueueEntry, Rules, text_of
 from cauce.identity.supposed import preview, supposing
+
+EVENTS_TRIED_MAX = 200_000
+"""Stored events up to which rules are tried while the caller waits; it takes seconds."""
 
 DECISIONS = {
     "refuse": "identity.refused",
@@ -42,6 +45,11 @@ def apply_rules(call: Call[Nothing, types.NewRules]) -> types.Rules:
 def try_rules(call: Call[Nothing, types.NewRules]) -> types.RulesTried:
     sight = sight_of(call.actor)
     new_rules = Rules.from_dict(call.body.rules)
+    if (stored := call.platform.archive.count()) > EVENTS_TRIED_MAX:
+        raise TooLarge(
+            f"{stored} events are stored, and at most {EVENTS_TRIED_MAX} are tried while somebody waits",
+            hint="Try them in the console, or with `cauce identity dry-run`",
+        )
     found = call.platform.people.dry_run(new_rules, call.platform.archive.scan())
     worst = [
         types.Difference(
@@ -186,7 +194,7 @@ OPERATIONS = (
         method="POST",
         path="/v1/identity/rules/try",
         summary="Say what identity rules would do",
-        description="To the people of the whole recorded history; changes nothing.",
+        description="To the people of the whole recorded history, up to 200,000 events; changes nothing.",
         permission="identity.read",
         handle=try_rules,
         body=types.NewRules,

@@ -126,6 +126,7 @@ PATH_PARTS: dict[str, PathPart] = {
     "contract": PathPart("Key of a contract, such as `track:Order Completed`.", "track:Order Completed"),
     "trait": PathPart("Name of a trait.", "firstName"),
     "computed": PathPart("Name of a computed trait.", "carts_7_days"),
+    "sort": PathPart("*contract*, *trait*, *survivorship* or *identity*.", "contract"),
     "account": PathPart("Name of an account.", "ana"),
     "token": PathPart("Id of a token.", "t_7a183qvc"),
 }

@@ -7,24 +7,27 @@ from typing import Any
 
 import msgspec
 
+from cauce.access.api import require
 from cauce.app.questions import NUMBERS
 from cauce.client.types import people as types
 from cauce.client.types.basics import Decided, Nothing, Page
-from cauce.errors import DefinitionInvalid, NotFound, TooLarge
+from cauce.errors import DefinitionInvalid, Forbidden, NotFound, TooLarge
 from cauce.events.export import events_of
 from cauce.events.sql import Limits
 from cauce.http.api import moments
 from cauce.http.api.moments import told
 from cauce.http.api.operation import AnyCall, Call, Operation
-from cauce.http.api.sight import PLAIN, Sight, sight_of
+from cauce.http.api.sight import PERSONAL, PLAIN, Sight, sight_of
 from cauce.identity.api import Evidence, Member, Person, text_of
-from cauce.profiles.api import Profile, TimelineEvent, TimelinePage
+from cauce.profiles.api import PAGE_EVENTS_MAX, Filter, Profile, TimelineEvent, TimelinePage
 from cauce.profiles.consent import Consent, ConsentWord
 from cauce.profiles.golden import STEWARD, GoldenTrait
+from cauce.profiles.shopping import NAMES, Basket, Look, Product, Sale, shopping_of
 from cauce.search.api import Hit
 
 EXPORT_LIMITS = Limits(seconds=120.0, memory_mb=1_024)
 EXPORTED_EVENTS_MAX = 100_000
+SHOPPING_EVENTS = PAGE_EVENTS_MAX
 
 Names = dict[int, str]
 """Identifiers of a person as `kind:value`, by id."""
@@ -199,12 +202,21 @@ def consents(call: Call[Nothing, None]) -> types.Consents:
 
 def timeline(call: Call[types.TimelineQuery, None]) -> types.Timeline:
     query, person = call.query, person_of(call)
+    if query.text:
+        # It would tell a value letter by letter to those who do not see it.
+        require(call.actor, PERSONAL)
     page = call.platform.profiles.timeline(
         person.id,
         cursor=str(call.place[0]) if call.place else "",
         limit=query.limit,
-        channels=query.channel,
-        events=query.event,
+        only=Filter(
+            channels=frozenset(query.channel),
+            events=frozenset(query.event),
+            text=query.text,
+            since=moments.read(query.since, "since") if query.since else None,
+            until=moments.read(query.until, "until", end_of_day=True) if query.until else None,
+        ),
+        as_of=moments.read(query.as_of, "as_of", end_of_day=True) if query.as_of else None,
     )
     shown = page_of(person.id, page, sight_of(call.actor))
     return msgspec.structs.replace(shown, cursor=call.cursor_at((page.cursor,)) if page.cursor else "")
@@ -214,6 +226,73 @@ def links(call: Call[Nothing, None]) -> types.Links:
     person, sight = person_of(call), sight_of(call.actor)
     found = call.platform.people.links(person.id)
     return types.Links(id=person.text, links=[evidence_of(evidence, sight) for evidence in found])
+
+
+def shopping(call: Call[Nothing, None]) -> types.Shopping:
+    person = person_of(call)
+    page = call.platform.profiles.timeline(person.id, limit=SHOPPING_EVENTS, only=Filter(events=NAMES))
+    found = shopping_of(entry.event for entry in page.events)
+    return types.Shopping(
+        id=person.text,
+        looked_at=[look_of(look) for look in found.looked_at],
+        baskets=[basket_of(basket) for basket in found.baskets],
+        purchases=[sale_of(sale) for sale in found.purchases],
+        returns=[sale_of(sale) for sale in found.returns],
+        by_channel=[
+            types.ChannelSum(
+                channel=each.channel, currency=each.currency, count=each.count, amount_millionths=each.amount
+            )
+            for each in found.by_channel
+        ],
+        whole=not page.cursor,
+    )
+
+
+def product_of(product: Product) -> types.Product:
+    return types.Product(
+        key=product.key,
+        name=product.name,
+        category=product.category,
+        price_millionths=product.price,
+        currency=product.currency,
+        quantity_thousandths=product.quantity,
+    )
+
+
+def look_of(look: Look) -> types.Look:
+    return types.Look(
+        product=product_of(look.product),
+        times=look.times,
+        last=told(look.last),
+        channel=look.channel,
+        bought_before=told(look.bought_before),
+    )
+
+
+def basket_of(basket: Basket) -> types.Basket:
+    return types.Basket(
+        id=basket.id,
+        channel=basket.channel,
+        changed=told(basket.changed),
+        checkout=told(basket.checkout),
+        lines=[
+            types.BasketLine(product=product_of(line.product), bought_since=told(line.bought_since))
+            for line in basket.lines
+        ],
+    )
+
+
+def sale_of(sale: Sale) -> types.Sale:
+    return types.Sale(
+        id=sale.id,
+        channel=sale.channel,
+        place=sale.place,
+        occurred=told(sale.occurred),
+        amount_millionths=sale.amount,
+        currency=sale.currency,
+        products=[product_of(product) for product in sale.products],
+        event=sale.event,
+    )
 
 
 def export(call: Call[Nothing, None]) -> types.Export:
@@ -359,9 +438,17 @@ OPERATIONS = (
         timeline,
         types.Timeline,
         query=types.TimelineQuery,
-        description="All channels, newest first. A filtered page may hold fewer events than its limit although more "
-        "follow: go on until the cursor is empty.",
+        description="All channels, newest first; `as_of` a past moment, as it was known then. A filtered page may hold "
+        "fewer events than its limit although more follow: go on until the cursor is empty.",
+        errors=(NotFound, TooLarge, Forbidden),
         parameters={"limit": 10, "channel": ["store"]},
+    ),
+    _look(
+        "shopping",
+        "Get what a person looked at, left in baskets, bought and gave back",
+        shopping,
+        types.Shopping,
+        description="Worked out of their latest thousand events about products, orders and receipts.",
     ),
     _look("links", "Get why a person's identifiers are together", links, types.Links),
     Operation(

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from cauce.http.api import accounts, computed, contracts, data, identity, people, quarantine, sources, status
+from cauce.http.api import (
+    accounts,
+    computed,
+    contracts,
+    data,
+    definitions,
+    identity,
+    people,
+    quarantine,
+    sources,
+    status,
+)
 from cauce.http.api.operation import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -13,6 +24,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *identity.OPERATIONS,
     *contracts.OPERATIONS,
     *computed.OPERATIONS,
+    *definitions.OPERATIONS,
     *data.OPERATIONS,
     *accounts.OPERATIONS,
 )
@@ -26,6 +38,7 @@ RESOURCES: dict[str, str] = {
     "contracts": "What events must look like.",
     "computed": "What is worked out of events.",
     "survivorship": "Which value of a trait wins.",
+    "definitions": "Every version of contracts, computed traits, survivorship and identity rules.",
     "sql": "Questions in SQL.",
     "decisions": "What people decided, as it stands in the log.",
     "accounts": "Who may sign in, and as what.",
