@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Callable
@@ -16,28 +15,17 @@ from hypothesis import strategies as st
 from cauce.console.areas.identity_rules import written
 from cauce.identity.api import Rules, text_of
 from cauce.model import Source
+from tests.console import stewarding
 from tests.console.seat import Client, Seat
+from tests.console.stewarding import tell
 
 PATIENCE_SECONDS = 60
 
 
-def tell(seat: Seat, number: int, **call: object) -> None:
-    stamped = {"type": "identify", "messageId": f"i{number}", "timestamp": f"2026-03-01T10:{number:02}:00Z", **call}
-    seat.platform.append("crm", "tracking", [json.dumps({"batch": [stamped]}).encode()])
-
-
 @pytest.fixture
 def contested(empty_seat: Seat) -> Seat:
-    """Two accounts that one e-mail names: a person has one `user_id`, so a steward must say."""
-    empty_seat.platform.sources.add(Source("crm", "crm"))
-    rules = {"kinds": {"user_id": {"unique": False, "limit": 1}}}
-    empty_seat.platform.decide("identity.rules_applied", {"rules": rules}, "tests")
-    tell(
-        empty_seat, 1, userId="u-one", traits={"email": "both@correo.example", "firstName": "Una", "lastName": "Prima"}
-    )
-    tell(empty_seat, 2, userId="u-two", traits={"email": "both@correo.example", "firstName": "Dos"})
-    empty_seat.platform.drain()
-    assert empty_seat.platform.people.queue()
+    """Two accounts that one e-mail names: a steward must say whether they are one person."""
+    stewarding.fill(empty_seat.platform)
     return empty_seat
 
 
@@ -105,7 +93,7 @@ def test_the_largest_lead_to_their_pages(seat: Seat) -> None:
 def test_who_is_at_a_limit_is_listed(empty_seat: Seat) -> None:
     empty_seat.platform.sources.add(Source("crm", "crm"))
     for number in range(5):
-        tell(empty_seat, number, userId="u-1", traits={"email": f"mail{number}@correo.example"})
+        tell(empty_seat.platform, number, userId="u-1", traits={"email": f"mail{number}@correo.example"})
     empty_seat.platform.drain()
     (crowd,) = empty_seat.platform.people.crowded()
     assert (crowd.kind, crowd.count, crowd.limit) == ("email", 5, 5)
@@ -124,7 +112,7 @@ def test_who_became_one_is_listed_and_only_they(empty_seat: Seat) -> None:
         {"userId": "u-old", "traits": {"email": "vera@correo.example"}},  # they were one already
     ]
     for number, call in enumerate(calls):
-        tell(empty_seat, number, **call)
+        tell(empty_seat.platform, number, **call)
         empty_seat.platform.drain()
     (meeting,) = empty_seat.platform.people.meetings()
     assert {meeting.evidence.a, meeting.evidence.b} == {"anonymous_id:late", "user_id:u-old"}

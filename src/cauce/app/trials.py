@@ -138,18 +138,20 @@ class Trials:
             trial = self._trials[id]
             if trial.state == "running":
                 self._change(id, state="failed", fault=f"the trial ended by itself ({process.returncode})")
-            self._change(id, seconds=time.time() - trial.started / 1e6)
 
     def _told(self, id: str, told: Told) -> None:
         with self._lock:
             if self._trials[id].state != "running":
                 return
             if told.report is not None:
-                self._change(id, state="done", report=told.report)
+                self._change(id, state="done", report=told.report, seconds=self._age_seconds(id))
             elif told.fault:
                 self._change(id, state="failed", fault=told.fault)
             else:
                 self._change(id, events=told.events, events_total=told.events_total)
+
+    def _age_seconds(self, id: str) -> float:
+        return time.time() - self._trials[id].started / 1e6
 
     def _change(self, id: str, **changed: Any) -> None:
         self._trials[id] = msgspec.structs.replace(self._trials[id], **changed)

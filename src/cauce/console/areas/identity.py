@@ -8,7 +8,7 @@ import msgspec
 
 from cauce.console.areas import identity_rules as ruling
 from cauce.console.areas import person_words as said
-from cauce.console.areas.person_parts import name_of
+from cauce.console.areas.people_parts import called
 from cauce.console.frame import Answer, Area, Led, Page, marked
 from cauce.console.visit import Visit
 from cauce.errors import DefinitionInvalid, NotFound
@@ -122,7 +122,7 @@ def _side(visit: Visit, member: Member, person: int, *, by_itself: bool) -> dict
         "kind": visit.words.kind(member.kind),
         "value": member.value if personal else masked(member.value),
         "person": text_of(profile.person),
-        "name": name_of(profile, personal=personal),
+        "name": called(visit, profile),
         "count": len(profile.identifiers),
         "last_seen": visit.words.ago(profile.last_seen),
     }
@@ -220,7 +220,7 @@ def _person(visit: Visit, person: int, count: int) -> dict[str, Any]:
         }
     return {
         "person": text_of(profile.person),
-        "name": name_of(profile, personal=visit.may("people.personal")),
+        "name": called(visit, profile),
         "count": visit.words.number(count),
         "events": visit.words.number(profile.events),
         "last_seen": visit.words.ago(profile.last_seen),

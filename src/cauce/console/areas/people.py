@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from cauce.console.areas.person_parts import name_of
+from cauce.console.areas.people_parts import called
 from cauce.console.charts import color_of
 from cauce.console.frame import Answer, Area, Led, Page, marked
 from cauce.console.visit import Visit
@@ -168,7 +168,7 @@ def _row(visit: Visit, person: int, wanted: Wanted, hit: Hit | None) -> dict[str
     channels = sorted(profile.channels, key=lambda name: (-profile.channels[name], name))
     return {
         "id": text_of(profile.person),
-        "name": name_of(profile, personal=personal),
+        "name": called(visit, profile),
         "members": [(words.kind(one.kind), one.value if personal else masked(one.value)) for one in members],
         "channels": [(words.channel(name), color_of(name)) for name in channels[:CHANNELS_SHOWN]],
         "channels_more": max(0, len(channels) - CHANNELS_SHOWN),
