@@ -37,6 +37,7 @@ def river(own_served):
 @pytest.mark.parametrize("width", [1280, 390])
 def test_from_a_new_source_to_its_first_event(river, visiting, axe, width):
     with visiting(river, "engineer", width=width) as page:
+        page.expected = ["status of 422"]
         page.goto("/sources")
         page.get_by_role("link", name="Add a channel").click()
         page.wait_for_url("**/sources/new")
