@@ -222,6 +222,18 @@ def test_every_role_sees_what_it_needs(shop, role):
             assert not [value for value in PERSONAL if value in html], part
 
 
+def test_what_a_computed_trait_hands_on_is_masked_too(own_shop):
+    told_by = {"name": "last_page", "compute": "last", "property": "context.page.title"}
+    own_shop.platform.decide("trait.applied", {"definitions": [told_by]}, by="tests")
+    page = {"type": "page", "name": "x", "anonymousId": "b1b1b1b1-0001", "context": {"page": {"title": "Carta de Ana"}}}
+    own_shop.platform.append("web", "tracking", [json.dumps({"batch": [{**page, "messageId": "late"}]}).encode()])
+    own_shop.platform.drain()
+    assert "Carta de Ana" in told(own_shop.client("agent").page(home(own_shop)))
+    masked = told(own_shop.client("analyst").page(home(own_shop)))
+    assert "Carta de Ana" not in masked
+    assert "faldas" in masked, "what contracts show stays"
+
+
 @pytest.mark.parametrize("role", sorted(set(ROLES) - PERSONAL_ROLES))
 def test_masked_pages_do_not_answer_guesses(shop, role):
     client = shop.client(role)

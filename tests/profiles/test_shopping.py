@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cauce.profiles.shopping import NAMES, RETURNED, shopping_of
@@ -112,6 +112,7 @@ odd = st.dictionaries(
 )
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(sorted(NAMES)), odd), max_size=12), st.randoms(use_true_random=False))
 def test_whatever_comes_in_it_can_be_read_and_its_order_does_not_matter(drawn, dice):
     events = [event(number, name, properties=told) for number, (name, told) in enumerate(drawn)]

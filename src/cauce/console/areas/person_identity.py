@@ -183,7 +183,7 @@ def _decision(subject: Subject, decision: Decision) -> dict[str, Any]:
         "b_id": text_of(decision.high),
         "who": decision.author,
         "day": words.moment(decision.occurred),
-        "why": decision.why,
+        "why": decision.why if subject.personal else "",
     }
 
 

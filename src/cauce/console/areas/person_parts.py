@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from cauce.app.questions import showing_of, shows
 from cauce.console.areas import person_words as said
 from cauce.console.charts import color_of
 from cauce.console.drawings import bar
@@ -271,7 +272,7 @@ def _trait(subject: Subject, name: str, trait: GoldenTrait, names: Mapping[int, 
         "name": said.trait_name(words, name),
         "value": _value(subject, name, trait.value),
         "plain": "" if trait.value is None or not subject.personal else _plain(trait.value),
-        "why": said.why_it_won(words, trait),
+        "why": said.why_it_won(words, trait, personal=subject.personal),
         "source": trait.source,
         "by_hand": trait.rule == "steward",
         "day": words.short_day(trait.occurred),
@@ -332,11 +333,8 @@ def computed_text(subject: Subject, value: Any, definition: Definition | None, c
         return words.money(value, currency)
     if definition.property == "event.channel" and isinstance(value, str):
         return words.channel(value)
-    harmless = definition.property.rpartition(".")[2] in HARMLESS or not definition.property.startswith("traits.")
-    return words.value(value if subject.personal or harmless else masked_trait(definition.name, value))
-
-
-HARMLESS = frozenset(("channel", "type", "source", "product_id", "sku", "category", "store_id", "score", "rating"))
+    harmless = subject.personal or shows(subject.visit.kept("showing", showing_of, seconds=30.0), definition)
+    return words.value(value if harmless else masked_trait(f"computed {definition.name}", value))
 
 
 def is_money(definition: Definition) -> bool:

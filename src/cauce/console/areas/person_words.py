@@ -145,7 +145,9 @@ TOLD = (
     "purpose", "rating", "score", "comment", "step", "points", "outcome", "name",
 )  # fmt: skip
 """Properties that say most about an event, in the order in which they are shown."""
-FREE_TEXT = frozenset(("text", "comment", "subject", "title", "path", "query", "name", "resolution"))
+FREE_TEXT = frozenset(
+    ("text", "comment", "subject", "title", "path", "query", "name", "reason", "resolution", "topic", "outcome")
+)
 """Properties in which anybody may have written anything: not for those who see no personal data."""
 DETAILS_CHARACTERS_MAX = 240
 
@@ -216,12 +218,12 @@ def _condition(words: Words, condition: Condition) -> str:
     return words.say(marked("where %(property)s %(rest)s"), property=_property(condition.property), rest=rest)
 
 
-def why_it_won(words: Words, trait: GoldenTrait) -> str:
-    """Why a value of the golden record survived."""
+def why_it_won(words: Words, trait: GoldenTrait, *, personal: bool) -> str:
+    """Why a value of the golden record survived; what somebody wrote freely only for those who see personal data."""
     if trait.rule == "steward":
         by, _, reason = trait.why.partition(" decided it")
         said = words.say(marked("decided by %(who)s"), who=by)
-        return f"{said}{reason}" if reason else said
+        return f"{said}{reason}" if reason and personal else said
     rule = trait.rule if trait.others else ONLY
     return words.say(RULES[rule])
 
