@@ -75,6 +75,7 @@ TABLE: tuple[Setting, ...] = (
         "How network addresses are kept in the audit trail and in sessions.",
         choices=("masked", "whole", "none"),
     ),
+    Setting("audit_days", 1_095, "days", "Age at which entries of the audit trail are dropped; 0 for never."),
     Setting("oidc_issuer", "", "URL", "OpenID provider by which people may sign in; empty for none (extra `oidc`)."),
     Setting("oidc_client", "", "name", "What the OpenID provider calls this installation (client id)."),
     Setting("oidc_client_secret_file", "", "file", "File with the client secret; empty for a public client."),

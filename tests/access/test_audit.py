@@ -58,6 +58,20 @@ def test_looks_are_there_after_closing(tmp_path):
     again.close()
 
 
+def test_old_entries_are_dropped_at_opening_and_ids_go_on(house):
+    house.audit.note("root", "source.added", "old")
+    house.clock.now += 86_400
+    house.audit.note("root", "source.added", "young")
+    for days, kept in ((0, ["young", "old"]), (2, ["young", "old"]), (1, ["young", "old"])):
+        Audit(house.control, days=days, clock=house.clock.micro)
+        assert [entry.subject for entry in house.audit.entries().entries] == kept
+    house.clock.now += 1
+    Audit(house.control, days=1, clock=house.clock.micro)
+    assert [entry.subject for entry in house.audit.entries().entries] == ["young"]
+    house.audit.note("root", "source.added", "new")
+    assert [entry.id for entry in house.audit.entries().entries] == [3, 2]
+
+
 noted = st.lists(
     st.tuples(
         st.sampled_from(["ana", "bea"]),

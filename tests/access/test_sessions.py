@@ -55,6 +55,18 @@ def test_an_idle_session_ends_and_one_in_use_lasts_until_its_end(tmp_path):
     house.close()
 
 
+def test_a_page_that_refreshes_itself_keeps_nobody_signed_in(tmp_path):
+    house = House(tmp_path / "control.db", limits=Limits(session_idle_seconds=600))
+    house.accounts.add("ana", "steward", password=PASSWORD)
+    started = house.access.sign_in("ana", PASSWORD)
+    for _ in range(5):
+        house.clock.now += 100
+        assert house.sessions.find(started.cookie, is_use=False)
+    house.clock.now += 100
+    assert house.sessions.find(started.cookie, is_use=False) is None
+    house.close()
+
+
 def test_sessions_are_bounded_per_account(house, ana):
     first = house.sessions.start(ana)
     for _ in range(55):

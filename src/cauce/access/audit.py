@@ -18,6 +18,7 @@ from cauce.access.control import Control
 from cauce.access.rules import address_masked, is_action, without_addresses
 from cauce.access.store import AUDIT, open_audit
 from cauce.engines.api import Row
+from cauce.model.time import DAY
 
 LOOK_SECONDS = 60
 """A second look at the same person by the same somebody within this time is the same look."""
@@ -82,18 +83,32 @@ class Audit:
     """The audit trail over the control database; any number of threads and processes. Close it."""
 
     def __init__(
-        self, control: Control, *, addresses: Addresses = "masked", clock: Callable[[], int] = now_microseconds
+        self,
+        control: Control,
+        *,
+        addresses: Addresses = "masked",
+        days: int = 0,
+        clock: Callable[[], int] = now_microseconds,
     ) -> None:
         self._control = control
         self._addresses = addresses
         self._clock = clock
         open_audit(control)
+        if days:
+            self._drop_before(clock() - days * DAY)
         self._looks: list[Row] = []
         self._looked: dict[tuple[str, str, str], int] = {}
         self._lock = threading.Lock()
         self._waking = threading.Event()
         self._closed = False
         self._writer: threading.Thread | None = None
+
+    def _drop_before(self, moment: int) -> None:
+        """Forgets what is older than the installation keeps; done whenever it is opened."""
+        oldest = self._control.select("select happened from access_audit order by id limit 1")
+        if oldest and oldest[0][0] < moment:
+            with self._control.changing(quietly=True):
+                self._control.execute("delete from access_audit where happened < ?", moment)
 
     # -- telling ------------------------------------------------------------------------------------------------
 

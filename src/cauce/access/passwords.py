@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from cauce.errors import DefinitionInvalid
+from cauce.errors import Busy, DefinitionInvalid
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
@@ -17,6 +19,7 @@ GUESSES_MIN = 10**8
 """What an estimate of guesses must reach: below it stand the passwords that attackers try first."""
 ESTIMATED_CHARACTERS_MAX = 72
 OWN_CHARACTERS_MIN = 4
+WAIT_SECONDS = 2.0
 AT_ONCE = 2
 """Hashes computed side by side: each takes 64 MiB."""
 
@@ -40,7 +43,7 @@ class Passwords:
 
     def hash(self, password: str) -> str:
         """The password as it is stored."""
-        with self._places:
+        with self._place():
             return self._hasher.hash(_normal(password))
 
     def matches(self, stored: str, password: str) -> bool:
@@ -49,11 +52,21 @@ class Passwords:
 
         if not self._nobody:
             self._nobody = self.hash("nobody's")
-        with self._places:
+        with self._place():
             try:
                 return self._hasher.verify(stored or self._nobody, _normal(password)[:CHARACTERS_MAX]) and stored != ""
             except (VerificationError, InvalidHashError):
                 return False
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        """One of the places to compute a hash; Busy when there is none soon, so that a flood holds up nobody else."""
+        if not self._places.acquire(timeout=WAIT_SECONDS):
+            raise Busy("too many people sign in at this moment", retry_after_seconds=2)
+        try:
+            yield
+        finally:
+            self._places.release()
 
     def is_old(self, stored: str) -> bool:
         """Whether it was hashed with other parameters than today's."""

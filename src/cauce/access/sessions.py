@@ -83,8 +83,11 @@ class Sessions:
             self._audit.note(account.actor, "session.started", account.name, {"session": session.id}, address=address)
         return Started(cookie, session)
 
-    def find(self, cookie: str) -> tuple[Session, Account] | None:
-        """The session of a cookie and its account; None when it ended, expired or never was."""
+    def find(self, cookie: str, *, is_use: bool = True) -> tuple[Session, Account] | None:
+        """The session of a cookie and its account; None when it ended, expired or never was.
+
+        `is_use`: somebody is there, and not only a page that refreshes itself, so the session is not idle.
+        """
         if not cookie:
             return None
         rows = self._control.select(
@@ -98,7 +101,7 @@ class Sessions:
         account = self._accounts.by_id(session.account)
         if account is None or account.disabled:
             return None
-        if now - session.seen > SEEN_SECONDS * MICROSECONDS:
+        if is_use and now - session.seen > SEEN_SECONDS * MICROSECONDS:
             with self._control.changing(quietly=True):
                 self._control.execute("update access_session set seen = ? where id = ?", now, session.id)
         return session, account

@@ -68,7 +68,7 @@ def access_over(control: Control, secret: bytes, settings: Settings) -> Access:
         settings.link_hours,
         settings.token_requests_per_minute,
     )
-    audit = Audit(control, addresses=settings.audit_addresses)
+    audit = Audit(control, addresses=settings.audit_addresses, days=settings.audit_days)
     return Access(control, audit, secret, limits, outside=_outside(settings) if settings.oidc_issuer else None)
 
 

@@ -136,7 +136,9 @@ class Guard:
             return Visitor(self._access, origin, actor=self._access.by_token(token))
         cookies = cookie_parser(headers.get("cookie", ""))
         cookie = cookies.get(HOST_COOKIE if scope["scheme"] == "https" else COOKIE, "")
-        return Visitor(self._access, origin, cookie, signed_in=self._access.sessions.find(cookie))
+        # A page that stands open asks for its live parts for ever: that keeps nobody signed in.
+        is_use = headers.get("hx-request-type") != "partial"
+        return Visitor(self._access, origin, cookie, signed_in=self._access.sessions.find(cookie, is_use=is_use))
 
     async def _checked(self, visitor: Visitor, headers: Headers, receive: Receive) -> Receive:
         """Forbidden without the token of our pages; otherwise what gives the application the body that was read."""
