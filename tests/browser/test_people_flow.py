@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 
 from cauce import console
 from cauce.app import Platform
-from cauce.http.app import create_app
 from cauce.settings import Settings
 from tests.console import stewarding
 from tests.console.seat import sign_in
+from tests.http.serving import serving
 
 pytestmark = pytest.mark.browser
 
@@ -29,37 +27,8 @@ def shop(tmp_path: Path) -> Iterator[tuple[Platform, str]]:
         stewarding.fill(platform)
         stewarding.tell(platform, 3, userId="u-jim", traits={"name": "Begoña Jiménez Vázquez", "phone": "612345678"})
         platform.drain()
-        with served(platform) as url:
-            yield platform, url
-
-
-@contextmanager
-def served(platform: Platform) -> Iterator[str]:
-    """Base URL of the console over a platform."""
-    app = create_app(platform, pages=console.routes)
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", http="httptools"))
-    bound = server.config.bind_socket()
-    bound.listen(64)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(timeout=30)
-        bound.close()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 only where there is a browser
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        )
-        yield browser
-        browser.close()
+        with serving(platform, console.routes) as served:
+            yield platform, served
 
 
 @contextmanager
@@ -86,7 +55,7 @@ def test_an_agent_on_a_call_finds_who_is_calling(chromium: Any, shop: tuple[Plat
         field = page.get_by_role("searchbox")
         assert field.evaluate("field => field === document.activeElement"), "ready to be typed into"
         field.press_sequentially("begonia ximenes")
-        hit = page.locator("#found li").filter(has_text="Begoña Jiménez Vázquez")
+        hit = page.locator("#found li").filter(has=page.locator("mark", has_text="Begoña Jiménez Vázquez"))
         hit.wait_for()
         assert "sounds or looks like it" in hit.inner_text()
         assert field.input_value() == "begonia ximenes", "results come without taking the field away"

@@ -32,7 +32,7 @@ _TABLES = f"""
 create table place (id integer primary key, version integer, position integer, swept integer, scrub integer);
 create table entry (number integer primary key, id integer not null unique, kind text, value text, names text);
 create virtual table term using fts5
-    (words, content='', detail=none, columnsize=0, tokenize="ascii tokenchars '~@'", prefix='2 3');
+    (words, content='', detail=none, columnsize=0, tokenize="ascii tokenchars '~@'", prefix='2 3 4');
 create table near (key integer, word text, primary key (key, word)) without rowid;
 create table kind (name text primary key) without rowid;
 insert into place values (1, {VERSION}, 0, 0, 0);
