@@ -17,7 +17,7 @@ from cauce.app.storage import MOVED
 from cauce.app.verify import verified
 from cauce.cli.main import main
 from cauce.engines.postgres import Copier
-from cauce.engines.sqlite import SqliteTables
+from cauce.engines.sqlite import SqliteReader, SqliteTables
 from cauce.errors import CauceError, Conflict, DefinitionInvalid, Locked, NotFound, StorageBroken
 from cauce.settings import Settings
 from cauce.testing.simulate import SOURCES, traffic
@@ -34,6 +34,11 @@ def embedded(folder: Path, seed: int = 21, events: int = 150) -> dict[str, list[
         platform.log.append(traffic(seed, events, with_garbage=True))
         platform.drain()
         platform.decide("person.erased", {"identifiers": ["user_id:user-3"], "suppress": True}, by="tests")
+        with platform.running() as runner:
+            archive: Any = runner.stages[-1]
+            archive.wait()
+            runner.idle()  # lists the files that were being made
+        assert platform.reader.select("select count(*) from history_file")[0][0] > 0 or events < 100
         return state_of(platform)
 
 
@@ -116,7 +121,9 @@ def test_a_difference_is_found_and_nobody_gets_in(tmp_path: Path, url: str, monk
 def test_a_lost_history_file_is_found(tmp_path: Path, url: str) -> None:
     folder = tmp_path / "data"
     embedded(folder)
-    next((folder / "history").rglob("*.parquet")).unlink()
+    with closing(SqliteReader(folder / "state.db")) as reader:
+        ((path,),) = reader.select("select path from history_file limit 1")
+    (folder / "history" / path).unlink()
     report = moved(folder, url)
     assert [table.name for table in report.tables if not table.equal] == ["history"]
 

@@ -165,7 +165,7 @@ def _copy_tables(side: Side, database: Database, copier: Copier, on_progress: On
 def state_tables(settings: Settings, secret: bytes) -> tuple[Table, ...]:
     """The tables of every stage, as the river of these settings has them."""
     parts = Parts(MemoryLog(), lambda _name: None, settings.changed(tables=EMBEDDED), secret)
-    runner = assemble(parts, MemoryTables(), settings.folder / "history")
+    runner = assemble(parts, MemoryTables(), settings.folder / "replay" / "history")  # nothing is written there
     try:
         return (PROGRESS, *(table for stage in runner.stages for table in stage.tables))
     finally:
