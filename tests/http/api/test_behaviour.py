@@ -266,6 +266,14 @@ def test_nobody_gives_out_more_than_they_have(own):
     assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
     steward = {"name": "evas", "scopes": ["people.erase"], "account": "eva"}
     assert client.post("/v1/tokens", json=steward).status_code == 403
+    for path, body in (
+        ("/v1/accounts", {"name": "boss", "role": "owner"}),
+        ("/v1/accounts/root/invitation", None),
+    ):
+        assert client.post(path, json=body, headers=small).status_code == 403
+    change = {**small, "if-match": "*"}
+    assert client.patch("/v1/accounts/eva", json={"role": "owner"}, headers=change).status_code == 403
+    assert platform.access.accounts.get("eva").role == "steward"
     fine = client.post("/v1/tokens", json={"name": "evas", "scopes": ["people.read"], "account": "eva"}).json()
     mine = {"authorization": f"Bearer {fine['secret']}"}
     assert client.get("/v1/me", headers=mine).json()["permissions"] == ["people.read"]
@@ -351,6 +359,15 @@ def test_the_curl_examples_of_the_page_run(client):
             env={"TOKEN": token, "PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=True,
         )  # fmt: skip
         assert ran.stdout in ("200", "404"), (operation.name, ran.stdout)
+
+
+def test_what_lies_too_deep_or_holds_nul_is_refused(client):
+    deep = "[" * 150 + "]" * 150
+    found = client.post("/v1/quarantine/replay", content=f'{{"positions": [1], "patch": {{"a": {deep}}}}}')
+    assert (found.status_code, "inside one another" in found.json()["message"]) == (400, True)
+    assert client.post("/v1/sql", content="[" * 100_000).status_code == 400
+    assert client.get("/v1/quarantine?source=a%00b").status_code == 400
+    assert client.get("/v1/sources/a%00b").status_code == 404
 
 
 def test_paths_that_are_not_there_are_told_with_the_nearest(client):

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import UNSET
 
-from cauce.access.api import Account, Entry, Filter, Session, Token
+from cauce.access.api import Account, Actor, Entry, Filter, Session, Token, permissions_of
 from cauce.client.types import accounts as types
 from cauce.client.types.basics import Nothing, Page, Paging
 from cauce.errors import Conflict, DefinitionInvalid, Forbidden, NotFound
@@ -42,6 +42,7 @@ def get(call: AnyCall) -> types.Account:
 
 def add(call: Call[Nothing, types.NewAccount]) -> types.Invitation:
     accounts, body = call.platform.access.accounts, call.body
+    within(call.actor, permissions_of(body.role, body.extra))
     accounts.add(body.name, body.role, extra=body.extra, by=call.actor)
     return invitation_of(call, body.name)
 
@@ -52,6 +53,7 @@ def change(call: Call[Nothing, types.AccountChange]) -> types.Account:
     if body.role is not UNSET or body.extra is not UNSET:
         role = account.role if body.role is UNSET else body.role
         extra = account.extra if body.extra is UNSET else body.extra
+        within(call.actor, account.actor.permissions | permissions_of(role, extra))
         account = accounts.set_role(name, role, extra=extra, by=call.actor)
     if body.enabled is not UNSET:
         switch = accounts.enable if body.enabled else accounts.disable
@@ -65,6 +67,7 @@ def invite(call: Call[Nothing, None]) -> types.Invitation:
 
 def invitation_of(call: AnyCall, name: str) -> types.Invitation:
     accounts = call.platform.access.accounts
+    within(call.actor, accounts.get(name).actor.permissions)
     link = accounts.invite(name, by=call.actor)
     return types.Invitation(
         account=account_of(accounts.get(name)), link=INVITATION + link.secret, until=told(link.expires)
@@ -90,6 +93,12 @@ def session_of(session: Session) -> types.Session:
 def end_sessions(call: Call[Nothing, None]) -> None:
     access = call.platform.access
     access.sessions.end_all(access.accounts.get(call.path["account"]), by=call.actor)
+
+
+def within(actor: Actor, permissions: frozenset[str]) -> None:
+    """Forbidden when somebody would give, by a role or an invitation, what they do not have themselves."""
+    if beyond := sorted(permissions - actor.permissions):
+        raise Forbidden(f"{actor.name} may not give what it does not have: {', '.join(beyond)}")
 
 
 # --- tokens --------------------------------------------------------------------------------------------------------

@@ -93,6 +93,7 @@ OPERATIONS = (
         answer=types.Result,
         errors=(DefinitionInvalid, TooLarge),
         lane="heavy",
+        only_asks=True,
         audit="sql.asked",
         example={"statement": "select channel, count(*) as events from events group by channel order by events desc"},
     ),

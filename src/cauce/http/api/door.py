@@ -119,9 +119,9 @@ class Door:
         visitor = visitor_of(request)
         actor = self._admitted(operation, visitor, headers)
         query = reading.parameters(request.scope["query_string"], operation.query)
-        raw = await self._body(request) if operation.changes else b""
+        raw = await self._body(request) if operation.method != "GET" else b""
         body = reading.body(raw, operation.body) if operation.body else None
-        path = {name: unquote(value) for name, value in request.path_params.items()}
+        path = {name: part_of(name, value) for name, value in request.path_params.items()}
         question = question_of(operation, path, query)
         call = Call(
             platform=self.platform,
@@ -148,7 +148,7 @@ class Door:
             except BaseException:
                 self._repetition.give_up(who, key)
                 raise
-            self._repetition.end(who, key, copied(response))
+            self._repetition.end(who, key, copied(response), len(response.body))
             return response
 
         return await self._lanes.ask(operation.lane, carried_out)
@@ -194,7 +194,7 @@ class Door:
                 answer = operation.handle(call)
                 tag = fingerprint_of(answer) if operation.guard is not None else ""
         except DefinitionInvalid as fault:
-            if operation.changes:
+            if operation.method != "GET":
                 raise
             raise Unreadable(fault.message, hint=fault.hint) from None  # a question holds no definition
         except Unsupported as fault:
@@ -305,6 +305,14 @@ def mended(value: Any) -> Any:
 def copied(response: Response, headers: Mapping[str, str] | None = None) -> Response:
     """The same answer once more."""
     return Response(bytes(response.body), response.status_code, {**response.headers, **(headers or {})})
+
+
+def part_of(name: str, sent: str) -> str:
+    """A variable part of a path; NotFound for what no name holds, and what not every engine can look for."""
+    value = unquote(sent)
+    if "\0" in value:
+        raise NotFound(f"there is no {name} with the character NUL in it")
+    return value
 
 
 def question_of(operation: Operation, path: Mapping[str, str], query: Any) -> str:

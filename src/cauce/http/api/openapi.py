@@ -102,8 +102,10 @@ def errors_of(operation: Operation) -> list[type[CauceError]]:
         found.add(Forbidden)
     if operation.path_names:
         found.add(NotFound)
+    if operation.body is not None or operation.changes:
+        found.add(TooLarge)
     if operation.changes:
-        found |= {TooLarge, Conflict}  # an Idempotency-Key that was used for something else
+        found.add(Conflict)  # an Idempotency-Key that was used for something else
     if operation.guard is not None and operation.changes:
         found |= {PreconditionFailed, PreconditionRequired}
     return sorted(found, key=lambda error: (STATUS_BY_CODE[error.code], error.code))

@@ -64,6 +64,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     `guard` gives what is there now, for the ETag: two people who change one definition do not overwrite each other.
     `audit` is the word for the audit trail and `subject` what it is about, never with a personal value; "" leaves none,
     because what it calls notes it itself. `is_look`: somebody saw a person, and changed nothing.
+    `only_asks`: a POST that changes nothing, because its question is too long for an address.
     `example` is a body that can be sent, `parameters` an example of the query.
     """
 
@@ -83,6 +84,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     guard: Handler | None = None
     audit: str = ""
     is_look: bool = False
+    only_asks: bool = False
     subject: Callable[[AnyCall, Any], str] | None = None
     example: dict[str, Any] = {}
     parameters: dict[str, Any] = {}
@@ -94,7 +96,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def changes(self) -> bool:
         """Whether it may change something, so that it must not be done twice by accident."""
-        return self.method != "GET"
+        return self.method != "GET" and not self.only_asks
 
     @property
     def path_names(self) -> list[str]:

@@ -16,6 +16,7 @@ from cauce.registry import nearest
 
 PARAMETERS_MAX = 200
 SHOWN_CHARACTERS = 80
+DEPTH_MAX = 100
 _PLACE = re.compile(r"^(?P<said>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
 
 
@@ -31,6 +32,8 @@ def parameters(query_string: bytes, shape: type[msgspec.Struct]) -> Any:
     for name, value in pairs:
         if name not in shape.__struct_fields__:
             faults.append(_stranger(name, shape, "parameter"))
+        elif "\0" in value:
+            faults.append(Fault(path=f"/{name}", expected="text without the character NUL"))
         elif name in lists:
             found.setdefault(name, []).append(value)
         elif name in found:
@@ -52,11 +55,24 @@ def body(raw: bytes, shape: type[msgspec.Struct]) -> Any:
         value = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
         raise Unreadable(f"the body is no JSON: {fault}") from None
+    if is_deep(value):
+        raise Unreadable(f"expected at most {DEPTH_MAX} objects and lists inside one another")
     if isinstance(value, dict):
         strangers = [_stranger(name, shape, "member") for name in value if name not in shape.__struct_fields__]
         if strangers:
             raise Misfit(strangers)
     return converted(value, shape, strict=True)
+
+
+def is_deep(value: Any) -> bool:
+    """Whether objects and lists lie deeper inside one another than anybody needs."""
+    level = [value]
+    for _ in range(DEPTH_MAX):
+        inner = (each.values() if isinstance(each, dict) else each for each in level if isinstance(each, dict | list))
+        level = [each for several in inner for each in several]
+        if not level:
+            return False
+    return True
 
 
 def lists_of(shape: type[msgspec.Struct]) -> frozenset[str]:
