@@ -10,7 +10,7 @@ import msgspec
 from cauce.app.mending import PORTION_ENTRIES, TRIED_ENTRIES_MAX, Mending
 from cauce.console import charts
 from cauce.console.areas import quarantine_parts as parts
-from cauce.console.areas.quarantine_words import STATES, STEPS, said_of
+from cauce.console.areas.quarantine_words import STATE_OF_ONE, STATES, STEPS, said_of
 from cauce.console.frame import Answer, Area, Led, Page, Sent, Shown, marked
 from cauce.console.visit import Visit
 from cauce.errors import Conflict, DefinitionInvalid, NotFound
@@ -262,7 +262,7 @@ def _row(visit: Visit, found: Entry) -> dict[str, Any]:
         "received": found.received,
         "occurred": found.occurred or None,
         "state": found.state,
-        "state_text": visit.say(STATES[found.state]),
+        "state_text": visit.say(STATE_OF_ONE[found.state]),
         "reasons": [
             {"name": visit.say(said_of(reason.code).name), "path": reason.path} for reason in found.reasons[:3]
         ],
@@ -278,7 +278,7 @@ def _shown(visit: Visit, found: Entry, text: str, fault: str = "") -> dict[str, 
     landing = mending.landing(found)
     return {
         "entry": found,
-        "state_text": visit.say(STATES[found.state]),
+        "state_text": visit.say(STATE_OF_ONE[found.state]),
         "reasons": parts.told(found.reasons, visit.words),
         "lines": parts.lines_of(found.document(), found.reasons),
         "text": text if len(text) <= EDITED_CHARACTERS_MAX else "",

@@ -282,6 +282,12 @@ STATES = {
     "dropped": marked("dropped"),
     "erased": marked("erased"),
 }
+STATE_OF_ONE = {
+    "open": marked("Open"),
+    "replayed": marked("Replayed"),
+    "dropped": marked("Dropped"),
+    "erased": marked("Erased"),
+}
 STEPS = {
     "set": marked("Set a field"),
     "rename": marked("Rename a field"),
