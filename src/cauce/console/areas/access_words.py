@@ -70,7 +70,12 @@ ACTIONS = {
     "person.joined": marked("joined people"),
     "quarantine.replayed": marked("replayed quarantined events"),
     "quarantine.dropped": marked("dropped quarantined events"),
+    "quarantine.seen": marked("looked at a quarantined event"),
     "sql.asked": marked("asked with SQL"),
+    "sql.refused": marked("asked with SQL, and was refused"),
+    "sql.downloaded": marked("downloaded the answer to SQL"),
+    "definition.applied": marked("applied a definition"),
+    "definition.removed": marked("removed a definition"),
 }
 """What is noted most, in words; what is not here is shown by its code."""
 
