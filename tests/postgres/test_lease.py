@@ -224,7 +224,7 @@ def test_a_busy_holder_is_not_taken_for_dead(pool: Pool, database: Database, mon
     other.close()
 
 
-@pytest.mark.parametrize("how", ["restart", "crash"])
+@pytest.mark.parametrize("how", [pytest.param("restart", marks=pytest.mark.postgres), "crash"])
 def test_a_server_that_starts_again_frees_the_river(how: str) -> None:
     with PrivateServer.started() as server:
         url = server.fresh_database()

@@ -36,8 +36,10 @@ def embedded(folder: Path, seed: int = 21, events: int = 150) -> dict[str, list[
         platform.decide("person.erased", {"identifiers": ["user_id:user-3"], "suppress": True}, by="tests")
         with platform.running() as runner:
             archive: Any = runner.stages[-1]
-            archive.wait()
-            runner.idle()  # lists the files that were being made
+            for entry in traffic(seed + 1, 60 if events >= 100 else 0, with_decisions=False):
+                platform.log.append([entry])
+                runner.run_once()
+                archive.wait()  # the next commit lists the file that was being made
         assert platform.reader.select("select count(*) from history_file")[0][0] > 0 or events < 100
         return state_of(platform)
 
@@ -76,6 +78,7 @@ def test_the_files_are_not_used_by_mistake(tmp_path: Path, url: str) -> None:
     Platform.open(folder).close()
 
 
+@pytest.mark.postgres
 def test_an_interrupted_migration_goes_on(tmp_path: Path, url: str) -> None:
     folder = tmp_path / "data"
     embedded(folder)
@@ -118,6 +121,7 @@ def test_a_difference_is_found_and_nobody_gets_in(tmp_path: Path, url: str, monk
             opened(folder, url)
 
 
+@pytest.mark.postgres
 def test_a_lost_history_file_is_found(tmp_path: Path, url: str) -> None:
     folder = tmp_path / "data"
     embedded(folder)
@@ -128,6 +132,7 @@ def test_a_lost_history_file_is_found(tmp_path: Path, url: str) -> None:
     assert [table.name for table in report.tables if not table.equal] == ["history"]
 
 
+@pytest.mark.postgres
 def test_a_target_that_is_in_use_is_refused(tmp_path: Path, url: str) -> None:
     embedded(tmp_path / "data", events=20)
     opened(tmp_path / "other", url).close()
@@ -143,6 +148,7 @@ def test_a_target_that_is_in_use_is_refused(tmp_path: Path, url: str) -> None:
         moved(tmp_path / "data", url)
 
 
+@pytest.mark.postgres
 def test_a_running_source_is_left_alone(tmp_path: Path, url: str) -> None:
     folder = tmp_path / "data"
     embedded(folder, events=20)
