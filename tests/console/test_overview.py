@@ -33,7 +33,7 @@ def settled(client, address, wanted):
 
 
 def test_the_sum_is_that_of_the_platform(seat):
-    text = seat.client().page("/overview")
+    text = settled(seat.client(), "/overview", 'class="terms"')
     rows = seat.platform.quality.balance()
     terms = text.partition('class="terms"')[2].partition("</dl>")[0]
     total = sum(row.received for row in rows)
@@ -181,3 +181,20 @@ def test_an_errand_that_fails_does_not_stop_the_others(caplog):
     errands._pool.shutdown(wait=True)
     assert done == [1]
     assert "ZeroDivisionError" in caplog.text
+
+
+def test_the_sum_from_what_settled_and_the_hours_since_is_the_whole_sum(own_seat):
+    platform = own_seat.platform
+    before = flow.settled(platform)
+    assert sum(counts["received"] for counts in before.sources.values()) == 0, "all of it came in these two hours"
+    earlier = flow.Settled(0, {})
+    platform.append("crm", "tracking", [b'{"batch": [{"type": "identify", "userId": "u-9", "messageId": "m-9"}]}'])
+    platform.drain()
+    whole = {row.source: row for row in platform.quality.balance()}
+    for known in (before, earlier):
+        found = flow.flow(platform, known, flow.Pulse())
+        assert found.adds_up
+        assert {row["source"]: row["received"] for row in found.sources} == {
+            name: row.received for name, row in whole.items()
+        }
+        assert found.totals["stored"] == sum(row.stored for row in whole.values())

@@ -6,7 +6,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -63,15 +64,17 @@ class Errands:
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="errands")
         self._lock = threading.Lock()
-        self._waiting: set[str] = set()
+        self._waiting: dict[str, Future[None]] = {}
 
-    def ask(self, name: str, errand: Callable[[], object]) -> None:
-        """Has it run soon; what already waits or runs under that name is not asked for twice."""
+    def ask(self, name: str, errand: Callable[[], object], patience_seconds: float = 0.0) -> None:
+        """Has it run soon, and waits for it so long at most; what waits or runs already is not asked for twice."""
         with self._lock:
-            if name in self._waiting:
-                return
-            self._waiting.add(name)
-        self._pool.submit(self._run, name, errand)
+            future = self._waiting.get(name)
+            if future is None:
+                future = self._waiting[name] = self._pool.submit(self._run, name, errand)
+        if patience_seconds:
+            with suppress(TimeoutError):
+                future.result(patience_seconds)
 
     def _run(self, name: str, errand: Callable[[], object]) -> None:
         try:
@@ -80,4 +83,4 @@ class Errands:
             _log.warning("what the console wanted to know could not be computed: %s", name, exc_info=True)
         finally:
             with self._lock:
-                self._waiting.discard(name)
+                self._waiting.pop(name, None)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from cauce.console.catalogues import marked
-from cauce.model import DAY, HOUR, SECOND, Fate
+from cauce.model import DAY, HOUR, Fate
 
 if TYPE_CHECKING:
     from cauce.app import Platform
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cauce.model import Source
 
 FATES = tuple(str(fate) for fate in Fate)
+COUNTED = ("received", *FATES)
 RATE_SECONDS = 60
 SAMPLES_MAX = 90
 QUARANTINED_SHARE_WARNED = 0.05
@@ -69,11 +70,42 @@ class Pulse:
         ]
 
 
-def flow(platform: Platform, pulse: Pulse) -> Flow:
-    """Asked every two seconds at most, whoever looks."""
-    rows = [msgspec.to_builtins(row) for row in platform.quality.balance()]
-    totals = {fate: sum(row[fate] for row in rows) for fate in ("received", *FATES)}
-    health = platform.health()
+class Settled(msgspec.Struct, frozen=True):
+    """Items by source and fate of all hours before `until`: what hardly changes any more, and is dear to add up."""
+
+    until: int
+    sources: dict[str, dict[str, int]]
+
+
+def settled(platform: Platform) -> Settled:
+    """Adds up every hour there ever was, so it is asked off the page; the last two hours are left out."""
+    until = time.time_ns() // 1_000 // HOUR * HOUR - HOUR
+    with platform.reader.snapshot():
+        found = {}
+        for row in platform.quality.balance():
+            lately = _summed(platform.quality.hours(row.source, until))
+            found[row.source] = {kind: getattr(row, kind) - lately[kind] for kind in COUNTED}
+    return Settled(until, found)
+
+
+def _summed(hours: list[dict[str, int]]) -> dict[str, int]:
+    return {kind: sum(hour[kind] for hour in hours) for kind in COUNTED}
+
+
+def flow(platform: Platform, before: Settled, pulse: Pulse) -> Flow:
+    """The sum by source: what settled, and the hours since, which are looked up by key."""
+    rows: list[dict[str, Any]] = []
+    with platform.reader.snapshot():
+        names = sorted({*before.sources, *(source.name for source in platform.sources.list())})
+        for name in names:
+            base = before.sources.get(name, dict.fromkeys(COUNTED, 0))
+            lately = _summed(platform.quality.hours(name, before.until))
+            counts = {kind: base[kind] + lately[kind] for kind in COUNTED}
+            if counts["received"] or any(counts.values()):
+                adds_up = counts["received"] == sum(counts[fate] for fate in FATES)
+                rows.append({"source": name, **counts, "adds_up": adds_up})
+        health = platform.health()
+    totals = {kind: sum(row[kind] for row in rows) for kind in COUNTED}
     pulse.beat(totals["received"], time.monotonic())
     records = platform.log.get([health["offset"]]) if health["offset"] else []
     return Flow(
@@ -141,13 +173,7 @@ def growth(platform: Platform) -> Growth:
 
 def names_today(platform: Platform) -> list[tuple[str, str, int, int]]:
     """(channel, name, stored in all, stored today in UTC) of all events by name."""
-    today = time.strftime("%Y-%m-%d", time.gmtime())
-    found: dict[tuple[str, str], list[int]] = {}
-    for row in platform.quality.events():
-        counts = found.setdefault((row["channel"], row["name"]), [0, 0])
-        counts[0] += row["stored"]
-        counts[1] += row["stored"] if row["day"] == today else 0
-    return [(channel, name, total, lately) for (channel, name), (total, lately) in found.items()]
+    return platform.quality.names(time.time_ns() // 1_000)
 
 
 class Hourly(msgspec.Struct, frozen=True):
@@ -175,8 +201,3 @@ def over_time(platform: Platform, statement: str) -> Hourly:
     for at, channel, count in platform.sql(statement, rows_max=ROWS_MAX).rows:
         counts.setdefault(channel, {})[int(at)] = int(count)
     return Hourly(counts)
-
-
-def seconds_ago(moment: int | None) -> float:
-    """Seconds since a moment, 0 for never."""
-    return 0.0 if moment is None else max(0.0, (time.time_ns() // 1_000 - moment) / SECOND)

@@ -8,8 +8,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from cauce.console.catalogues import catalogues
 from cauce.console.static_files import files, url_of
-from cauce.console.words import Words
+from cauce.console.words import Words, words_of
 
 
 def code(text: str) -> Markup:
@@ -44,7 +45,9 @@ def templates() -> Environment:
 
 
 def warm() -> None:
-    """Compiles every template, so that nobody's first page waits for it."""
+    """Compiles every template and reads every catalogue, so that nobody's first page waits for it."""
+    for language in catalogues():
+        words_of(language).moment(0)
     for name in templates().list_templates(["html"]):
         templates().get_template(name)
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from cauce.app import Platform
 
 T = TypeVar("T")
+PATIENCE_SECONDS = 0.05
+"""How long a page waits for what it has never known; where that takes longer, it is shown without."""
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -57,7 +59,7 @@ class Desk:
         if found is None:
             found = self._kept.setdefault(name, Cached(lambda: compute(self.platform), seconds))
         if found.is_due:
-            self._slow.ask(name, found.get)
+            self._slow.ask(name, found.get, PATIENCE_SECONDS if found.peek() is None else 0.0)
         return cast("T | None", found.peek())
 
 

@@ -188,6 +188,15 @@ class Quality:
             found.setdefault(hour, empty)[fate] = int(count)
         return list(found.values())
 
+    def names(self, since: int) -> list[tuple[str, str, int, int]]:
+        """(channel, name, stored in all, stored on days of receipt from the moment `since` on) of stored events."""
+        rows = self._reader.select(
+            "select channel, name, sum(count), sum(case when day >= ? then count else 0 end) from quality_name "
+            "group by channel, name order by channel, name",
+            (since // DAY,),
+        )
+        return [(channel, name, int(total), int(lately)) for channel, name, total, lately in rows]
+
     def last_hour(self, source: str) -> int | None:
         """The beginning of the hour in which a source's last items were received, None when none ever were."""
         (hour,) = self._reader.select("select max(hour) from quality_count where source = ?", (source,))[0]

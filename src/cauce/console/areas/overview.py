@@ -20,17 +20,20 @@ from cauce.console.flow import (
     growth,
     names_today,
     over_time,
+    settled,
     wellbeing,
 )
 from cauce.console.frame import Answer, Area, Page, marked
 from cauce.console.visit import Visit
 
 if TYPE_CHECKING:
+    from cauce.app import Platform
     from cauce.console.words import Words
 
 NAME = "overview"
 CHANNELS_MAX = 9
 NAMES_SHOWN = 3
+SETTLED_SECONDS = 60.0
 
 
 class Range(msgspec.Struct, frozen=True):
@@ -77,8 +80,7 @@ RANGES = {
 
 def overview(visit: Visit) -> Answer:
     """The whole page; its live part asks for itself every two seconds."""
-    pulse = visit.kept("overview.pulse", lambda _platform: Pulse(), seconds=float("inf"))
-    flows = visit.kept("overview.flow", lambda platform: flow(platform, pulse), seconds=1.5)
+    flows = _flow(visit)
     chosen = visit.query.get("range", "month")
     chosen = chosen if chosen in RANGES else "month"
     return {
@@ -95,8 +97,25 @@ def overview(visit: Visit) -> Answer:
     }
 
 
-def _parts(visit: Visit, flows: Flow) -> list[dict[str, Any]]:
+def _flow(visit: Visit) -> Flow | None:
+    """The sum as it stands; None until the hours that settled have been added up once."""
+    desk = visit.desk
+    if desk.soon("overview.settled", settled, SETTLED_SECONDS) is None:
+        return None
+    pulse = visit.kept("overview.pulse", lambda _platform: Pulse(), seconds=float("inf"))
+
+    def compute(platform: Platform) -> Flow:
+        before = desk.soon("overview.settled", settled, SETTLED_SECONDS)
+        assert before is not None, "what was known once is known"
+        return flow(platform, before, pulse)
+
+    return visit.kept("overview.flow", compute, seconds=1.5)
+
+
+def _parts(visit: Visit, flows: Flow | None) -> list[dict[str, Any]]:
     """The sum, term by term, with the share of each."""
+    if flows is None:
+        return []
     received = flows.totals["received"]
     return [
         {
@@ -110,7 +129,11 @@ def _parts(visit: Visit, flows: Flow) -> list[dict[str, Any]]:
     ]
 
 
-def _tiles(visit: Visit, flows: Flow) -> list[dict[str, Any]]:
+def _tiles(visit: Visit, flows: Flow | None) -> list[dict[str, Any]]:
+    return [*_people_tiles(visit), *_flow_tiles(visit, flows)]
+
+
+def _people_tiles(visit: Visit) -> list[dict[str, Any]]:
     words, known = visit.words, visit.soon("overview.growth", growth, seconds=10)
     more = None if known is None else known.people_new
     return [
@@ -126,19 +149,25 @@ def _tiles(visit: Visit, flows: Flow) -> list[dict[str, Any]]:
             if known is None
             else visit.count("%(num)s in 24 hours", "%(num)s in 24 hours", known.joined_new),
         },
+    ]
+
+
+def _flow_tiles(visit: Visit, flows: Flow | None) -> list[dict[str, Any]]:
+    words = visit.words
+    return [
         {
             "name": visit.say("Events per minute, now"),
-            "value": words.number(round(flows.per_minute)),
-            "under": spark(flows.pulse) if len(flows.pulse) > 1 else "",
+            "value": None if flows is None else words.number(round(flows.per_minute)),
+            "under": spark(flows.pulse) if flows and len(flows.pulse) > 1 else "",
         },
         {
             "name": visit.say("Latest event"),
-            "value": words.ago(flows.newest),
+            "value": None if flows is None else words.ago(flows.newest),
             "under": visit.say("taken in and visible"),
         },
         {
             "name": visit.say("Waiting in the log"),
-            "value": words.number(flows.waiting),
+            "value": None if flows is None else words.number(flows.waiting),
             "under": visit.say("requests not processed yet"),
         },
     ]
@@ -205,9 +234,9 @@ def _channels(visit: Visit) -> list[dict[str, Any]]:
     ]
 
 
-def _sources(visit: Visit, flows: Flow) -> list[dict[str, Any]]:
+def _sources(visit: Visit, flows: Flow | None) -> list[dict[str, Any]]:
     words = visit.words
-    balance = {row["source"]: row for row in flows.sources}
+    balance = {row["source"]: row for row in (flows.sources if flows else [])}
     found = []
     for one in visit.kept("overview.sources", wellbeing, seconds=2):
         kind, said = STATES[one.state]
