@@ -241,14 +241,6 @@ class Platform:
             return True
         return False
 
-    def follow(self, stopping: Callable[[], bool]) -> None:
-        """Keeps the search index up to date until `stopping()`; waits for its turn when another process does."""
-        while not stopping():
-            with suppress(Locked):
-                self.search.follow(stopping)
-                return
-            time.sleep(0.5)
-
     def run(self, stopping: Callable[[], bool]) -> None:
         """Runs the river until `stopping()`; waits for its turn while another process runs it.
 

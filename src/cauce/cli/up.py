@@ -176,4 +176,4 @@ def indexer(context: click.Context) -> None:
     with stopped_by_signals() as stopping, Platform.open(settings_of(context)) as platform:
         with suppress(OSError):
             os.nice(INDEXER_NICENESS)  # the river and the doors go first
-        platform.follow(stopping)
+        platform.search.follow(stopping)

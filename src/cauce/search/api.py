@@ -46,6 +46,7 @@ LIMIT_MAX = 100
 SIMILAR_WORDS_MAX = 24
 """Words that one mistyped word may have meant."""
 POLL_SECONDS = 0.05
+TURN_SECONDS = 0.5
 STEPS_WHILE_ASKED = 3
 """Steps that a question itself does when nobody else keeps the index up to date."""
 
@@ -150,9 +151,12 @@ class Search:
         return place.position < self._sight.archive.last_position() or not place.is_swept or place.scrub
 
     def follow(self, stopping: Callable[[], bool]) -> None:
-        """Keeps the index up to date until `stopping()` says so; Locked when another process does."""
-        with writer(self._path) as index:
-            Follower(index, self._sight).run(stopping)
+        """Keeps the index up to date until `stopping()` says so; waits for its turn while another process does."""
+        while not stopping():
+            with suppress(Locked), writer(self._path) as index:
+                Follower(index, self._sight).run(stopping)
+                return
+            time.sleep(TURN_SECONDS)
 
     def close(self) -> None:
         if self._index is not None:
