@@ -472,7 +472,7 @@ def _entry(subject: Subject, entry: TimelineEvent) -> dict[str, Any]:
         "id": f"e{event.position}",
         "icon": said.icon_of(event),
         "name": said.event_name(words, event) if subject.personal or event.type == "track" else _type(subject, event),
-        "type": _type(subject, event) if event.name and event.type != "track" else "",
+        "type": _type(subject, event) if event.name and event.type != "track" and subject.personal else "",
         "channel": channel(subject, event.channel),
         "hour": words.hour(event.occurred),
         "iso": words.iso(event.occurred),

@@ -60,6 +60,17 @@ COMPUTED = {
     "days_since_seen": marked("days since last heard of"),
 }
 """Names of the computed traits that come with Cauce, in the order in which they are shown."""
+PROPERTIES = {
+    "context.campaign.name": marked("campaign"),
+    "category": marked("category"),
+    "channel": marked("channel"),
+    "price": marked("price"),
+    "product_id": marked("product"),
+    "score": marked("score"),
+    "store_id": marked("store"),
+    "total": marked("total"),
+}
+"""Properties that the packaged computed traits read."""
 COMPUTES = {
     "count": marked("how many times: %(what)s"),
     "sum": marked("sum of %(property)s: %(what)s"),
@@ -185,7 +196,7 @@ def definition_in_words(words: Words, definition: Definition) -> str:
     """What a computed trait computes, in one sentence without its full stop."""
     sentence = words.say(
         COMPUTES[definition.compute],
-        property=_property(definition.property),
+        property=_property(words, definition.property),
         limit=words.number(definition.limit),
         what=_over(words, definition),
     )
@@ -195,9 +206,11 @@ def definition_in_words(words: Words, definition: Definition) -> str:
     return ", ".join(parts)
 
 
-def _property(path: str) -> str:
-    """The last step of a path in words: `products[].category` is the category."""
-    return plain(path.rpartition(".")[2].removesuffix("[]"))
+def _property(words: Words, path: str) -> str:
+    """What a path reads in words: `products[].category` is the category."""
+    last = path.rpartition(".")[2].removesuffix("[]")
+    known = PROPERTIES.get(path) or PROPERTIES.get(last)
+    return words.say(known) if known else plain(last)
 
 
 def _over(words: Words, definition: Definition) -> str:
@@ -213,9 +226,11 @@ def _condition(words: Words, condition: Condition) -> str:
     operator = words.say(OPERATORS[condition.op])
     if condition.op == "exists":
         text = operator if condition.value else words.say(marked("is not there"))
-        return words.say(marked("where %(property)s %(rest)s"), property=_property(condition.property), rest=text)
+        return words.say(
+            marked("where %(property)s %(rest)s"), property=_property(words, condition.property), rest=text
+        )
     rest = f"{operator} {words.value(condition.value)}"
-    return words.say(marked("where %(property)s %(rest)s"), property=_property(condition.property), rest=rest)
+    return words.say(marked("where %(property)s %(rest)s"), property=_property(words, condition.property), rest=rest)
 
 
 def why_it_won(words: Words, trait: GoldenTrait, *, personal: bool) -> str:
