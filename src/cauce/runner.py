@@ -3,6 +3,10 @@
 For each batch: read records → decode → every stage *prefetches* what the batch touches (one query per table) →
 each item passes all stages in order in memory → every stage *flushes* and the offset moves, in one transaction.
 Batches are for I/O only: the result does not depend on where they are cut, and a crash leaves no trace.
+
+Several runners may share one state (`Turns`). Each takes a stretch of the log and prepares it (reads and decodes it)
+beside the others; what they prepared is applied and committed in the order of the log, one runner at a time, each after
+it has forgotten what the others may have changed. So no event is ever applied by two, or before its time.
 """
 
 from __future__ import annotations
@@ -10,14 +14,21 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Protocol
 
-from cauce.engines.api import Log, Reader, Table, Tables
+import msgspec
+
+from cauce.engines.api import Log, Reader, Table, Tables, Turns
 from cauce.errors import CauceError
 from cauce.model import DECISIONS, Passage, Reason, Received, Record, position_of
 
 PROGRESS = Table("progress", (("id", "integer"), ("position", "integer")), ("id",))
+_OFFSET, _DECIDED = 1, 2
+"""Rows of the table: the last record that is committed, and the last of them that was a decision."""
+
+STRETCHES_AHEAD = 16
+"""How far ahead of the last commit a runner prepares: more stretches than runners help nobody."""
 
 Decode = Callable[[Record], list[Received]]
 
@@ -30,6 +41,10 @@ class Stage(Protocol):
 
     @property
     def tables(self) -> tuple[Table, ...]: ...
+
+    def refresh(self, *, decided: bool) -> None:
+        """Another runner has committed: forgets what of it is in memory; `decided` when decisions were among it."""
+        ...
 
     def prefetch(self, passages: Sequence[Passage]) -> None:
         """Loads the state of everybody the batch touches; queries do not grow with the batch."""
@@ -63,14 +78,35 @@ class Poisoned(Exception):
         )
 
 
+class Overtaken(Exception):
+    """Another runner committed what this one was about to; it gives its part up."""
+
+
+class Part(msgspec.Struct, frozen=True):
+    """Records of one stretch behind record `after`, each batch decoded as the decisions up to `decided` want it."""
+
+    stretch: int
+    after: int
+    decided: int
+    groups: tuple[tuple[Sequence[Record], list[Received]], ...]
+
+
 def progress(reader: Reader) -> int:
     """Offset of the last record whose effects are committed, 0 at the start."""
-    rows = reader.select("select position from progress where id = 1")
-    return int(rows[0][0]) if rows else 0
+    return _marks(reader)[0]
+
+
+def _marks(reader: Reader) -> tuple[int, int]:
+    """(last committed record, last committed decision)."""
+    marks: dict[int, int] = dict(reader.select("select id, position from progress"))
+    return int(marks.get(_OFFSET, 0)), int(marks.get(_DECIDED, 0))
 
 
 class Runner:
-    """Moves the log through the stages. One thread owns it; `tables` belongs to it alone while it lives."""
+    """Moves the log through the stages. One thread owns it.
+
+    `tables` belongs to it alone while it lives; with `turns` it shares them with other runners.
+    """
 
     def __init__(
         self,
@@ -81,6 +117,7 @@ class Runner:
         *,
         batch_records: int = 500,
         batch_bytes: int = 8_000_000,
+        turns: Turns | None = None,
     ) -> None:
         self.log = log
         self.tables = tables
@@ -88,21 +125,30 @@ class Runner:
         self.stages = tuple(stages)
         self.batch_records = batch_records
         self.batch_bytes = batch_bytes
+        self._turns = turns
+        self._part: Part | None = None
+        self._is_recovered = False
         tables.create((PROGRESS, *(table for stage in stages for table in stage.tables)))
-        self.offset = progress(tables)
+        self.offset, self._decided = _marks(tables)
 
     def run_once(self, until: int | None = None) -> int:
-        """Processes one batch, up to record `until`, and commits it; the number of records, 0 when there is no more."""
-        records = self.log.read(self.offset, records_max=self.batch_records, bytes_max=self.batch_bytes)
-        if until is not None:
-            records = [record for record in records if record.offset <= until]
+        """Processes one batch, up to record `until`, and commits it; the number of records.
+
+        0 when there is no more, or (with turns) nothing that this runner could commit now.
+        """
         with _collector_resting():
+            self._recover()
+            if self._turns is not None:
+                return self._take_turn(self._turns, until)
+            records = self.log.read(self.offset, records_max=self.batch_records, bytes_max=self.batch_bytes)
+            if until is not None:
+                records = [record for record in records if record.offset <= until]
             for group in _cut(records):
-                self._process(group)
+                self._process(group, self._items(group), self._decided)
         return len(records)
 
     def drain(self) -> int:
-        """Processes everything that is in the log now; the number of records."""
+        """Processes everything that is in the log now; the number of records. For a runner that is alone."""
         total = 0
         while count := self.run_once():
             total += count
@@ -111,9 +157,13 @@ class Runner:
     def run(self, stopping: Callable[[], bool], *, idle_seconds: float = 0.01) -> None:
         """Processes until `stopping()` says so, sleeping `idle_seconds` whenever the log has no more."""
         while not stopping():
-            if not self.run_once():
-                self.idle()
-                time.sleep(idle_seconds)
+            if self.run_once():
+                continue
+            if self._turns is not None and self._part is not None:
+                self._turns.wait(idle_seconds)
+                continue
+            self.idle()
+            time.sleep(idle_seconds)
 
     def close(self) -> None:
         """Lets stages end what they do beside the river."""
@@ -124,17 +174,107 @@ class Runner:
 
     def idle(self) -> None:
         """Lets stages finish what waits for time to pass (history files); a commit of its own."""
-        waiting = [stage for stage in self.stages if getattr(stage, "due", None) and stage.due()]  # type: ignore[attr-defined]
-        if waiting:
-            self._commit(self.offset)
+        self._recover()
+        if any(stage.due() for stage in self.stages if hasattr(stage, "due")):
+            with self._in_turn():
+                self._flush(self.offset)
+            self._committed()
 
-    def _process(self, records: Sequence[Record]) -> None:
-        items = [item for record in records for item in self._decoded(record)]
+    def _recover(self) -> None:
+        """Lets stages finish what a crash left undone, before the first batch."""
+        if not self._is_recovered:
+            with self._alone():
+                for stage in self.stages:
+                    recover = getattr(stage, "recover", None)
+                    if recover is not None:
+                        recover()
+            self._is_recovered = True
+
+    def _alone(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._turns is None else self._turns.alone()
+
+    # -- a stretch at a time, beside other runners --------------------------------------------------------------
+
+    def prepare(self, until: int | None = None) -> bool:
+        """Takes a stretch that nobody else has, and decodes it; whether this runner has one now."""
+        turns = self._turns
+        assert turns is not None, "a runner that is alone has nothing to prepare"
+        done = progress(self.tables)
+        part = self._part
+        if part is not None and part.after > done and turns.take(done // self.batch_records):
+            turns.leave(part.stretch)  # who had the stretch before is gone: somebody must do it
+            part = None
+        self._part = part or self._prepared(turns, done, until)
+        return self._part is not None
+
+    def _take_turn(self, turns: Turns, until: int | None) -> int:
+        """Commits what was prepared, when all before it is committed; the number of records."""
+        if not self.prepare(until):
+            return 0
+        part = self._part
+        if part is None or part.after > progress(self.tables):
+            return 0
+        self._part = None
+        try:
+            for records, items in part.groups:
+                self._process(records, items, part.decided)
+            return sum(len(records) for records, _ in part.groups)
+        except Overtaken:
+            return 0
+        finally:
+            turns.leave(part.stretch)
+
+    def _prepared(self, turns: Turns, done: int, until: int | None) -> Part | None:
+        """The first stretch with records that this runner can take, decoded."""
+        first = done // self.batch_records
+        for stretch in range(first, first + STRETCHES_AHEAD):
+            after = max(done, stretch * self.batch_records)
+            end = (stretch + 1) * self.batch_records
+            if self.log.end() <= after or (until is not None and until <= after):
+                return None
+            if not turns.take(stretch):
+                continue
+            found = self.log.read(after, records_max=self.batch_records, bytes_max=self.batch_bytes)
+            records = [record for record in found if record.offset <= (end if until is None else min(end, until))]
+            if records:
+                groups = tuple((group, self._items(group)) for group in _cut(records))
+                return Part(stretch, after, self._decided, groups)
+            turns.leave(stretch)
+        return None
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        """One transaction, in which this runner knows all that is committed; Overtaken when others went on meanwhile."""
+        with self._alone(), self.tables.transaction():
+            if self._turns is not None:
+                done, decided = _marks(self.tables)
+                if done != self.offset:
+                    for stage in self.stages:
+                        stage.refresh(decided=decided != self._decided)
+                    self.offset, self._decided = done, decided
+            yield
+
+    # -- one batch ----------------------------------------------------------------------------------------------
+
+    def _items(self, records: Sequence[Record]) -> list[Received]:
+        return [item for record in records for item in self._decoded(record)]
+
+    def _process(self, records: Sequence[Record], items: Sequence[Received], decided: int) -> None:
+        """Commits a batch, whose items were decoded as the decisions up to `decided` want it."""
         poisoned: dict[int, Reason] = {}
         while True:
             try:
-                self._pass(items, poisoned)
-                self._commit(records[-1].offset)
+                with self._in_turn():
+                    if self.offset >= records[0].offset:
+                        raise Overtaken
+                    if decided != self._decided:
+                        items, decided = self._items(records), self._decided
+                    self._pass(items, poisoned)
+                    self._flush(records[-1].offset, decided=records[0].connector == DECISIONS)
+                self.offset = records[-1].offset
+                if records[0].connector == DECISIONS:
+                    self._decided = self.offset
+                self._committed()
                 return
             except Poisoned as failure:
                 self._roll_back()
@@ -177,12 +317,12 @@ class Runner:
             except Exception as cause:
                 raise Poisoned(passage.item.position, step.__qualname__, cause) from cause
 
-    def _commit(self, offset: int) -> None:
-        with self.tables.transaction():
-            for stage in self.stages:
-                stage.flush()
-            self.tables.upsert(PROGRESS, [(1, offset)])
-        self.offset = offset
+    def _flush(self, offset: int, *, decided: bool = False) -> None:
+        for stage in self.stages:
+            stage.flush()
+        self.tables.upsert(PROGRESS, [(_OFFSET, offset), (_DECIDED, offset)] if decided else [(_OFFSET, offset)])
+
+    def _committed(self) -> None:
         for stage in self.stages:
             stage.committed()
 

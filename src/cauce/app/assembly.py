@@ -12,7 +12,7 @@ import msgspec
 from cauce import registry
 from cauce.access.api import Access, Audit, Control, Outside, roles_read
 from cauce.access.api import Limits as AccessLimits
-from cauce.engines.api import Log, Reader, Tables
+from cauce.engines.api import Log, Reader, Tables, Turns
 from cauce.errors import SettingInvalid
 from cauce.events import decisions
 from cauce.events.api import Archive
@@ -149,8 +149,11 @@ def _mended(entry: dict[str, Any], position: int, decode: Decode) -> Received:
     return msgspec.structs.replace(item, position=position, event=event, replay_of=entry["position"])
 
 
-def assemble(parts: Parts, tables: Tables, history: Path) -> Runner:
-    """The runner with its stages in their order. `history` is the folder of the Parquet files."""
+def assemble(parts: Parts, tables: Tables, history: Path, turns: Turns | None = None) -> Runner:
+    """The runner with its stages in their order. `history` is the folder of the Parquet files.
+
+    With `turns` it shares the state with other runners.
+    """
     log, otherwise, settings, secret = parts
     sources = SourcesStage(tables, otherwise)
     source_of = sources.source_of
@@ -179,6 +182,15 @@ def assemble(parts: Parts, tables: Tables, history: Path) -> Runner:
             history,
             Options(settings.history_rows, settings.history_seconds, settings.history_files_max),
             tools=Tools(log, decode, identity.identify, sealing(secret)),
+            turns=turns,
         ),
     )
-    return Runner(log, tables, decode, stages, batch_records=settings.batch_records, batch_bytes=settings.batch_bytes)
+    return Runner(
+        log,
+        tables,
+        decode,
+        stages,
+        batch_records=settings.batch_records,
+        batch_bytes=settings.batch_bytes,
+        turns=turns,
+    )

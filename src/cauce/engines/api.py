@@ -135,6 +135,27 @@ class Tables(Reader, Protocol):
         ...
 
 
+class Turns(Protocol):
+    """How runners that share one state get out of one another's way; each runner holds one of its own.
+
+    The order of commits does not depend on it: every commit checks that it follows the one before.
+    """
+
+    def take(self, stretch: int) -> bool:
+        """Whether this stretch of the log is this runner's to prepare, until it leaves it or dies."""
+        ...
+
+    def leave(self, stretch: int) -> None: ...
+
+    def alone(self) -> AbstractContextManager[None]:
+        """While the block runs no other runner is inside such a block; waits for its turn."""
+        ...
+
+    def wait(self, seconds: float) -> None:
+        """Waits until another runner may have committed, at most so long."""
+        ...
+
+
 class Log(Protocol):
     """Durable, ordered, replayable records. Offsets start at 1, only grow, and are never reused."""
 

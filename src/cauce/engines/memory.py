@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from cauce.engines.api import Capabilities, Reader, Row, Table
@@ -99,6 +100,30 @@ class MemoryLog:
 
     def close(self) -> None:
         """Nothing to give back."""
+
+
+class MemoryTurns:
+    """Turns of runners in one thread; `taken` (stretch → runner) is what they share. `die` is the end of this one."""
+
+    def __init__(self, taken: dict[int, object]) -> None:
+        self._taken = taken
+
+    def take(self, stretch: int) -> bool:
+        return self._taken.setdefault(stretch, self) is self
+
+    def leave(self, stretch: int) -> None:
+        if self._taken.get(stretch) is self:
+            del self._taken[stretch]
+
+    def alone(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def wait(self, seconds: float) -> None:
+        """Nobody else moves meanwhile."""
+
+    def die(self) -> None:
+        for stretch in [stretch for stretch, who in self._taken.items() if who is self]:
+            del self._taken[stretch]
 
 
 class Broken(Exception):

@@ -53,6 +53,11 @@ class SourcesStage:
         found = self._book.get(name)
         return self._otherwise(name) if found is None else found
 
+    def refresh(self, *, decided: bool) -> None:
+        """Takes over what another runner decided."""
+        if decided:
+            self.rolled_back()
+
     def prefetch(self, passages: Sequence[Passage]) -> None:
         """Nothing: all sources are in memory."""
 

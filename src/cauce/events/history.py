@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from cauce.engines.api import Tables
+from cauce.engines.api import Tables, Turns
 from cauce.events import store
 from cauce.events.rules import Row
 from cauce.events.store import HISTORY_FILE, HistoryFile
@@ -71,6 +71,9 @@ FULL_ROWS = 1_000_000
 
 LOOSE_EVENTS_MAX = 4_096
 """Events kept as objects before they are turned into columns, so that live batches of one event cost little."""
+
+MAKING_HISTORY = -1
+"""Stretch of the log (`Turns`) that stands for making history files."""
 
 PENDING = ".pending"
 MANIFEST = "manifest.json"
@@ -333,7 +336,8 @@ class HistoryWriter:
     """Writes, compacts and rewrites the files of one installation; used by the archive stage alone.
 
     Files are made between commits, on `executor` when one is given (Parquet writing leaves the interpreter free), and
-    listed by the next commit. Until then their rows are in the tail that readers take from the blocks.
+    listed by the next commit. Until then their rows are in the tail that readers take from the blocks. With `turns` there
+    are other runners, one of which makes files at a time.
     """
 
     def __init__(
@@ -344,8 +348,10 @@ class HistoryWriter:
         *,
         clock: Callable[[], float],
         executor: Executor | None = None,
+        turns: Turns | None = None,
     ) -> None:
         self.folder = folder
+        self._turns = turns
         self._tables = tables
         self._options = options
         self._clock = clock
@@ -367,6 +373,16 @@ class HistoryWriter:
     def recover(self) -> None:
         """After a start: what the table lists is in its place, nothing else is, and the unwritten rows are known."""
         files = store.history_files(self._tables)
+        if self._turns is None or self._turns.take(MAKING_HISTORY):  # else a runner that lives is about to do it
+            self._mend(files)
+            self._end_job()
+        self._files = {file.first_position: file for file in files}
+        self._rows, self._loose, self._job, self._change = [], [], None, _Change()
+        self._unloaded, self._row_count = store.tail(self._tables)
+        self._oldest = self._clock()
+
+    def _mend(self, files: list[HistoryFile]) -> None:
+        """Puts listed files into their place, makes those again that are lost, and takes everything else away."""
         for number, file in enumerate(files):
             if self.folder.is_whole(file):
                 continue
@@ -376,10 +392,19 @@ class HistoryWriter:
                 files[number] = self._made_again(file)
         self.folder.sweep(files)
         self.folder.write_manifest(files)
-        self._files = {file.first_position: file for file in files}
-        self._rows, self._loose, self._job, self._change = [], [], None, _Change()
-        self._unloaded, self._row_count = store.tail(self._tables)
-        self._oldest = self._clock()
+
+    def refresh(self, *, decided: bool) -> None:
+        """Another runner has committed: its rows are in the blocks, and an erasure may have changed what files hold."""
+        if decided and self._job is not None:
+            self._give_up(self._job)
+        making = self._job.written_batches if self._job is not None else 0
+        del self._rows[making:]
+        self._loose = []
+        self._files = {file.first_position: file for file in store.history_files(self._tables)}
+        (after, until), self._row_count = store.tail(self._tables)
+        if self._rows:
+            after = int(pc.max(self._rows[-1]["position"]).as_py())
+        self._unloaded = (after, until)
 
     def flush(self, erased: Sequence[int] = ()) -> None:
         """Inside the transaction: lists finished files; with `erased` positions, rewrites the files that hold them."""
@@ -401,13 +426,13 @@ class HistoryWriter:
             for file in change.removed:
                 self._files.pop(file.first_position, None)
             self._files.update((file.first_position, file) for file in change.added)
-            self.folder.publish(change.added, change.removed, self.files)
+            self._publish(change)
             del self._rows[: change.written_batches]
-            self._job = None
+            self._end_job()
         if change.rows is not None:
             self._rows = change.rows
         if change.written_batches:
-            self._row_count = sum(batch.num_rows for batch in self._rows) + len(self._loose)
+            self._row_count = store.tail(self._tables)[1] if self._turns else self._rows_in_memory()
         self._oldest = self._clock() if change.written_batches else self._oldest
         self._keep(stored)
         self.start()
@@ -426,20 +451,45 @@ class HistoryWriter:
         if self._job is not None:
             return
         aged = self._row_count > 0 and self._clock() - self._oldest >= self._options.history_seconds
-        if aged or self._row_count >= self._options.history_rows:
+        run = compaction_of(self._files.values(), self._options.history_files_max)
+        full = aged or self._row_count >= self._options.history_rows
+        if not (full or run) or (self._turns is not None and not self._turns.take(MAKING_HISTORY)):
+            return
+        if full:
             self._load()
             self._settle()
             rows = list(self._rows)
             self._job = _Job(self._submit(lambda: self._written(rows)), [], len(rows))
-            return
-        run = compaction_of(self._files.values(), self._options.history_files_max)
-        if run:
+        else:
             self._job = _Job(self._submit(lambda: self._merged(run)), run, 0)
 
     def wait(self) -> None:
         """Waits for a file in the making."""
         if self._job is not None:
             self._job.future.exception()
+
+    def _publish(self, change: _Change) -> None:
+        if self._turns is None:
+            self.folder.publish(change.added, change.removed, self.files)
+            return
+        with self._turns.alone():  # the manifest must not go back to what this runner knew before another committed
+            self.folder.publish(change.added, change.removed, store.history_files(self._tables))
+
+    def _rows_in_memory(self) -> int:
+        rows: int = sum(batch.num_rows for batch in self._rows)
+        return rows + len(self._loose)
+
+    def _end_job(self) -> None:
+        if self._turns is not None:
+            self._turns.leave(MAKING_HISTORY)
+        self._job = None
+
+    def _give_up(self, job: _Job) -> None:
+        """Takes back files in the making: they may hold what was erased meanwhile."""
+        if job.future.exception() is None:
+            for file in job.future.result():
+                self.folder.pending(file.path).unlink(missing_ok=True)
+        self._end_job()
 
     def _keep(self, stored: Sequence[Row]) -> None:
         if not stored:
@@ -475,7 +525,7 @@ class HistoryWriter:
         try:
             return job.future.result()
         except BaseException:
-            self._job = None  # the rows are still here: the next start tries again
+            self._end_job()  # the rows are still here: the next start tries again
             raise
 
     def _written(self, batches: Sequence[pa.RecordBatch]) -> list[HistoryFile]:

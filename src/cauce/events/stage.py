@@ -14,7 +14,7 @@ from typing import Any
 
 import zstandard
 
-from cauce.engines.api import Reader, Row, Table, Tables
+from cauce.engines.api import Reader, Row, Table, Tables, Turns
 from cauce.events import store
 from cauce.events.api import LAST_POSITION
 from cauce.events.erasure import Eraser, Erasure, Target, Tools
@@ -116,6 +116,7 @@ class ArchiveStage:
         tools: Tools | None = None,
         clock: Callable[[], float] = time.monotonic,
         background: bool = True,
+        turns: Turns | None = None,
     ) -> None:
         self._tables = tables
         self._blocks = BlockWriter(tables)
@@ -125,7 +126,7 @@ class ArchiveStage:
         self._history: HistoryWriter | None = None
         if folder is not None:
             self._history = HistoryWriter(
-                Folder(folder), tables, options or Options(), clock=clock, executor=self._executor
+                Folder(folder), tables, options or Options(), clock=clock, executor=self._executor, turns=turns
             )
         self._recovered = False
         self._passages: Sequence[Passage] = ()
@@ -157,6 +158,12 @@ class ArchiveStage:
             self._history.recover()
         self._eraser.recover()
         self._recovered = True
+
+    def refresh(self, *, decided: bool) -> None:
+        """Another runner has committed: the open block and the list of files are other ones."""
+        self._blocks.load()
+        if self._history:
+            self._history.refresh(decided=decided)
 
     def prefetch(self, passages: Sequence[Passage]) -> None:
         if not self._recovered:

@@ -83,6 +83,14 @@ class IdentityStage:
         self._dropped_decisions: set[int] = set()
         self._ledger.clear_changes()
 
+    def refresh(self, *, decided: bool) -> None:
+        """Another runner has committed: only what it cannot have changed stays in memory."""
+        if decided:
+            self.rolled_back()
+        else:
+            self._ledger = Ledger()
+            self._resolved.clear()
+
     # -- one batch, one item ------------------------------------------------------------------------------------
 
     def prefetch(self, passages: Sequence[Passage]) -> None:

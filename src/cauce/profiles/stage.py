@@ -94,6 +94,11 @@ class ProfilesStage:
         """The computed traits that are in force."""
         return tuple(self._definitions.values())
 
+    def refresh(self, *, decided: bool) -> None:
+        """Another runner has committed; its definitions hold here too."""
+        if decided:
+            self.rolled_back()
+
     def prefetch(self, passages: Sequence[Passage]) -> None:
         """Nothing: subjects are known only when `identity` has let the events pass."""
 

@@ -100,15 +100,32 @@ class SeenSet:
         size = BLOCK_KEYS * 8
         return [(first + start // size, data[start : start + size]) for start in range(0, len(data), size)]
 
+    @property
+    def next_block(self) -> int:
+        """Number of the first block that is not full."""
+        return self._count // BLOCK_KEYS
+
+    def extend(self, blocks: Iterable[bytes]) -> None:
+        """Takes over the keys that others added: `blocks` as they are in the tables now, from `next_block` on."""
+        data = b"".join(blocks)
+        keys = np.frombuffer(data, dtype="<i8").astype(np.int64)[self._count % BLOCK_KEYS :]
+        if len(keys):
+            places = len(data) // 8 % BLOCK_KEYS
+            self._keep(keys, data[len(data) - 8 * places :] if places else b"")
+
     def committed(self) -> None:
         """The added keys stand in the tables."""
         blocks = self.changed_blocks()
-        if not blocks:
-            return
-        self._count += len(self._added)
-        self._tail = blocks[-1][1] if self._count % BLOCK_KEYS else b""
-        newest = np.sort(np.asarray(self._added, dtype=np.int64))
-        self._added = []
+        if blocks:
+            added = np.asarray(self._added, dtype=np.int64)
+            self._added = []
+            self._keep(added, blocks[-1][1] if (self._count + len(added)) % BLOCK_KEYS else b"")
+
+    def _keep(self, keys: Keys, tail: bytes) -> None:
+        """More committed keys, in order of arrival; `tail` is the content of the block that is not full."""
+        self._count += len(keys)
+        self._tail = tail
+        newest = np.sort(keys)
         self._runs.append(newest)
         self._merge()
         if self._count > self._filter.keys_max:

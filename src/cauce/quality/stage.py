@@ -68,6 +68,15 @@ class QualityStage:
         self._contracts_committed = self._contracts
         self._forget()
 
+    def refresh(self, *, decided: bool) -> None:
+        """Another runner has committed: what it saw is seen, and counters are read anew."""
+        self._seen.extend(store.seen_blocks(self._tables, self._seen.next_block))
+        self._counts.forget()
+        self._names.forget()
+        if decided:
+            self._contracts = _Contracts(self._starter, self._tables.select(f"select * from {store.CONTRACT.name}"))
+            self._contracts_committed = self._contracts
+
     def _forget(self) -> None:
         """Empties the working set of a batch."""
         self._limits_by_source: dict[str, Limits] = {}

@@ -82,6 +82,7 @@ SEEN = Table("quality_seen", (("id", "integer"), ("keys", "blob")), ("id",))
 TABLES = (COUNT, NAME, BREACH, QUARANTINE, CONTRACT, SEEN)
 
 RECEIVED = "received"
+SEEN_BLOCKS_PER_QUERY = 256
 _ENTRY_COLUMNS = ", ".join(QUARANTINE.names)
 
 
@@ -127,7 +128,11 @@ def entry_of(row: Row) -> Entry:
 
 def row_of(entry: Entry) -> Row:
     values = list(msgspec.structs.astuple(entry))
-    for place in (2, 3, 4):  # what a client calls things may hold NUL, which is why it is here, and which no table keeps
+    for place in (
+        2,
+        3,
+        4,
+    ):  # what a client calls things may hold NUL, which is why it is here, and which no table keeps
         values[place] = values[place].replace("\x00", "\ufffd")
     values[7] = msgspec.json.encode(entry.reasons).decode()
     return tuple(values)
@@ -160,10 +165,12 @@ def entries_ordered(
     return [entry_of(row) for row in reader.select(sql, [*parameters, limit])]
 
 
-def seen_blocks(reader: Reader) -> Iterator[bytes]:
-    """Blocks of seen keys, in order of arrival."""
-    for rows in reader.scan_all(SEEN, batch=256):
-        yield from (row[1] for row in rows)
+def seen_blocks(reader: Reader, first: int = 0) -> Iterator[bytes]:
+    """Blocks of seen keys from the `first` on, in order of arrival."""
+    query = f"select keys from {SEEN.name} where id >= ? order by id limit {SEEN_BLOCKS_PER_QUERY}"
+    while rows := reader.select(query, (first,)):
+        yield from (keys for (keys,) in rows)
+        first += len(rows)
 
 
 class Tally:

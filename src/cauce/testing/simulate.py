@@ -16,11 +16,11 @@ from typing import Any
 import msgspec
 
 from cauce.app import Parts, Views, assemble
-from cauce.engines.api import Log, Tables
-from cauce.engines.memory import Broken, Faults, MemoryLog, MemoryTables
+from cauce.engines.api import Log, Tables, Turns
+from cauce.engines.memory import Broken, Faults, MemoryLog, MemoryTables, MemoryTurns
 from cauce.events import decisions
 from cauce.model import DAY, DECISIONS, MINUTE, SECOND, Source, to_iso
-from cauce.runner import Runner, contents
+from cauce.runner import Runner, contents, progress
 from cauce.settings import Settings
 
 START = 1_780_000_000 * SECOND
@@ -180,11 +180,41 @@ class River:
         self._settings = settings
         self.tables = self._open()
 
-    def runner(self, *, faults: Faults | None = None, **settings: Any) -> Runner:
-        """A fresh runner over the committed state, as after a restart."""
+    def runner(self, *, faults: Faults | None = None, turns: Turns | None = None, **settings: Any) -> Runner:
+        """A fresh runner over the committed state, as after a restart; with `turns`, beside others."""
         log: Any = faults.wrap(self.log) if faults else self.log
         tables: Any = faults.wrap(self.tables) if faults else self.tables
-        return assemble(self._parts(log, **settings), tables, self._history)
+        return assemble(self._parts(log, **settings), tables, self._history, turns)
+
+    def drain_side_by_side(self, seed: int, runners: int, *, faulty: bool = False, **settings: Any) -> int:
+        """Processes the whole log by several runners that come, go and die at random; how many died."""
+        chance = random.Random(seed)  # noqa: S311 - a simulation's dice
+        taken: dict[int, object] = {}
+        crew: list[tuple[Runner, MemoryTurns]] = []
+        deaths = 0
+        while progress(self.tables) < self.log.end() if crew else True:
+            place = chance.randrange(runners)
+            try:
+                if place >= len(crew):
+                    turns = MemoryTurns(taken)
+                    faults = Faults(chance.randrange(20, 140)) if faulty else None
+                    crew.append((self.runner(faults=faults, turns=turns, **settings), turns))
+                elif chance.random() < 0.03:
+                    raise Broken("killed")
+                elif chance.random() < 0.5:
+                    crew[place][0].prepare()
+                elif not crew[place][0].run_once():
+                    crew[place][0].idle()
+            except Broken:
+                deaths += 1
+                if place < len(crew):
+                    runner, turns = crew.pop(place)
+                    turns.die()
+                    runner.close()
+        for runner, turns in crew:
+            turns.die()
+            runner.close()
+        return deaths
 
     def drain(self, **settings: Any) -> River:
         """Processes the whole log; `settings` such as `batch_records` as options."""

@@ -1,0 +1,81 @@
+"""Several runners on one state: whoever comes, goes or dies, the state is that of one runner."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pyarrow.parquet as pq
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from cauce.engines.memory import MemoryTurns
+from cauce.events import decisions
+from cauce.model import DECISIONS
+from cauce.runner import progress
+from cauce.testing.simulate import River, traffic
+
+NOW = 1_790_000_000_000_000
+SEEDS = st.integers(0, 10_000)
+
+
+def examples(count: int) -> settings:
+    return settings(max_examples=count, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+
+
+@examples(15)
+@given(seed=SEEDS, runners=st.integers(1, 4), batch=st.integers(1, 9))
+def test_several_runners_come_to_the_state_of_one(folder: Any, seed: int, runners: int, batch: int) -> None:
+    entries = traffic(seed, 80, with_garbage=True)
+    expected = River(entries, history=folder()).drain().contents()
+    river = River(entries, history=folder())
+    river.drain_side_by_side(seed, runners, batch_records=batch)
+    assert river.contents() == expected
+
+
+@examples(15)
+@given(seed=SEEDS, batch=st.integers(1, 9))
+def test_crashes_of_some_leave_no_trace(folder: Any, seed: int, batch: int) -> None:
+    entries = traffic(seed, 80)
+    expected = River(entries, history=folder()).drain().contents()
+    river = River(entries, history=folder())
+    deaths = river.drain_side_by_side(seed, 3, faulty=True, batch_records=batch)
+    assert deaths > 0
+    assert river.contents() == expected
+
+
+@examples(8)
+@given(seed=SEEDS)
+def test_history_files_of_several_runners_hold_every_event_once(folder: Any, seed: int) -> None:
+    history = folder()
+    river = River(traffic(seed, 120), history=history)
+    river.drain_side_by_side(seed, 3, batch_records=4, history_rows=10, history_files_max=3)
+    stored = [event.event.position for chunk in river.views().archive.scan() for event in chunk]
+    manifest = json.loads((history / "manifest.json").read_bytes())
+    listed = [
+        position
+        for file in manifest["files"]
+        for position in pq.read_table(history / file["path"])["position"].to_pylist()
+    ]
+    assert listed
+    assert sorted(listed) == stored[: len(listed)]
+
+
+@examples(15)
+@given(seed=SEEDS)
+def test_what_was_prepared_before_a_decision_is_read_as_the_decision_wants_it(folder: Any, seed: int) -> None:
+    """Two runners hold stretches; the first of them changes how a source's numbers are read."""
+    entries = [entry for entry in traffic(seed, 120, with_decisions=False) if entry[0] == "web"]
+    told = decisions.encode("source.applied", {"source": {"name": "web", "channel": "app", "region": "FR"}}, "ana", NOW)
+    entries.insert(2, (DECISIONS, DECISIONS, NOW, told))
+    expected = River(entries, history=folder()).drain().contents()
+    river = River(entries, history=folder())
+    taken: dict[int, object] = {}
+    crew = [river.runner(turns=MemoryTurns(taken), batch_records=3) for _ in range(3)]
+    assert all([runner.prepare() for runner in crew[:2]])
+    while progress(river.tables) < river.log.end():
+        for runner in reversed(crew):
+            runner.run_once()
+    for runner in crew:
+        runner.close()
+    assert river.contents() == expected
