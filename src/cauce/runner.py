@@ -244,7 +244,7 @@ class Runner:
 
     @contextmanager
     def _in_turn(self) -> Iterator[None]:
-        """One transaction, in which this runner knows all that is committed; Overtaken when others went on meanwhile."""
+        """One transaction, in which this runner knows all that is committed before it."""
         with self._alone(), self.tables.transaction():
             if self._turns is not None:
                 done, decided = _marks(self.tables)

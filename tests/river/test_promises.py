@@ -64,7 +64,7 @@ def test_a_crash_anywhere_leaves_no_trace(folder: Any, seed: int) -> None:
     entries = traffic(seed, 60)
     expected = River(entries, history=folder()).drain().contents()
     river = River(entries, history=folder())
-    falls = river.drain_with_faults(seed, batch_records=5)
+    falls = river.drain_with_faults(seed, batch_records=2)
     assert falls > 0
     assert river.contents() == expected
 

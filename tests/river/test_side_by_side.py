@@ -72,7 +72,7 @@ def test_what_was_prepared_before_a_decision_is_read_as_the_decision_wants_it(fo
     river = River(entries, history=folder())
     taken: dict[int, object] = {}
     crew = [river.runner(turns=MemoryTurns(taken), batch_records=3) for _ in range(3)]
-    assert all([runner.prepare() for runner in crew[:2]])
+    assert all(runner.prepare() for runner in crew[:2])
     while progress(river.tables) < river.log.end():
         for runner in reversed(crew):
             runner.run_once()

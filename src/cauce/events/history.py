@@ -336,8 +336,8 @@ class HistoryWriter:
     """Writes, compacts and rewrites the files of one installation; used by the archive stage alone.
 
     Files are made between commits, on `executor` when one is given (Parquet writing leaves the interpreter free), and
-    listed by the next commit. Until then their rows are in the tail that readers take from the blocks. With `turns` there
-    are other runners, one of which makes files at a time.
+    listed by the next commit. Until then their rows are in the tail that readers take from the blocks.
+    With `turns` there are other runners, one of which makes files at a time.
     """
 
     def __init__(
