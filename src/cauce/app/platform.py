@@ -89,20 +89,9 @@ class Platform:
         if self.log.end() == 0:
             with self.storage.starting():
                 if self.log.end() == 0:  # else another process was quicker
-                    self._begin()
+                    self.append(DECISIONS, DECISIONS, _first_decisions())
         if not self.storage.has_state():
             self.drain()
-
-    def _begin(self) -> None:
-        """A fresh installation starts with identity rules and computed traits, decided like any other definition.
-
-        So they are in the log, and a later release that packages others does not change what was decided here.
-        """
-        traits = {"definitions": {"traits": msgspec.to_builtins(default_definitions())}}
-        rules = {"rules": Rules.default().as_dict()}
-        now = time.time_ns() // 1_000
-        first = (("identity.rules_applied", rules), ("trait.applied", traits))
-        self.append(DECISIONS, DECISIONS, [decisions.encode(name, content, "cauce", now) for name, content in first])
 
     # -- asking -------------------------------------------------------------------------------------------------
 
@@ -324,6 +313,18 @@ class Platform:
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _first_decisions() -> list[bytes]:
+    """A fresh installation starts with identity rules and computed traits, decided like any other definition.
+
+    So they are in the log, and a later release that packages others does not change what was decided here.
+    """
+    traits = {"definitions": {"traits": msgspec.to_builtins(default_definitions())}}
+    rules = {"rules": Rules.default().as_dict()}
+    now = time.time_ns() // 1_000
+    first = (("identity.rules_applied", rules), ("trait.applied", traits))
+    return [decisions.encode(name, content, "cauce", now) for name, content in first]
 
 
 def _secret(path: Path) -> bytes:
