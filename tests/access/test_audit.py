@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cauce.access.api import Actor, Audit, Filter
+from cauce.errors import StorageBroken
 from tests.access.house import House
 
 ANA = Actor("ana", "agent", frozenset({"people.read"}))
@@ -47,6 +50,19 @@ def test_looks_are_written_together_and_once_a_minute(house):
     house.clock.now += 61
     house.audit.look(ANA, "person.seen", "p_1")
     assert [entry.subject for entry in house.audit.entries().entries] == ["p_1", "p_2", "p_1"]
+
+
+def test_looks_wait_when_they_cannot_be_written(tmp_path):
+    house = House(tmp_path / "control.db")
+    other = sqlite3.connect(tmp_path / "control.db", isolation_level=None)
+    other.execute("create trigger deny before insert on access_audit begin select raise(abort, 'full'); end")
+    house.audit.look(ANA, "person.seen", "p_1")
+    with pytest.raises(StorageBroken, match="full"):
+        house.audit.flush()
+    other.execute("drop trigger deny")
+    other.close()
+    assert [entry.subject for entry in house.audit.entries().entries] == ["p_1"]
+    house.close()
 
 
 def test_looks_are_there_after_closing(tmp_path):

@@ -71,6 +71,7 @@ WITHOUT = {
     "/identity/trials/{id}/live": "the same",
     "/data/results/{key}": "a result lives for a while only; tests of data ask for one",
     "/sign-in/link": "a one-time link is needed; tests of access make one",
+    "/refused": "only a request that the guard refuses leads there",
     "/sign-in/outside": "leads to an OpenID provider; tests of access run one",
     "/sign-in/outside/back": "the same",
 }

@@ -140,11 +140,22 @@ def test_a_form_without_end_is_refused(door):
     assert answer.status_code == 413
 
 
-def test_who_looks_with_a_browser_gets_a_page(door):
-    answer = door.ask("POST", "/account/language", headers={"accept": "text/html", "origin": "http://<b>.test"})
-    assert answer.status_code == 403
-    assert answer.headers["content-type"].startswith("text/html")
-    assert "<b>" not in answer.text
+def test_who_looks_with_a_browser_gets_a_page_in_its_language(door):
+    browser = {"accept": "text/html", "accept-language": "es"}
+    owner = door.signed_in("owner")
+    for headers, data in (
+        ({**owner, "origin": "http://<b>.test"}, None),
+        ({"cookie": owner["cookie"]}, {"csrf": "of another tab"}),
+    ):
+        answer = door.ask("POST", "/account/language", headers={**browser, **headers}, data=data)
+        assert answer.status_code == 403
+        assert "Este formulario no viene" in answer.text
+        assert "<b>.test" not in answer.text
+    led = door.ask("POST", "/account/language", headers=browser)
+    assert (led.status_code, led.headers["location"]) == (303, "/sign-in")
+    long = {"cookie": owner["cookie"], **browser}
+    assert door.ask("POST", "/account/language", headers=long, data={"x": "y" * FORM_BYTES_MAX}).status_code == 413
+    assert door.ask("GET", "/refused", headers=browser).status_code == 404
 
 
 # -- roles ----------------------------------------------------------------------------------------------------------

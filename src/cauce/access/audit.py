@@ -6,6 +6,7 @@ quick, and once a minute per person at most, so that a page that refreshes itsel
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ from cauce.access.control import Control
 from cauce.access.rules import address_masked, is_action, without_addresses
 from cauce.access.store import AUDIT, open_audit
 from cauce.engines.api import Row
+from cauce.errors import StorageBroken
 from cauce.model.time import DAY
 
 LOOK_SECONDS = 60
@@ -26,6 +28,8 @@ FLUSH_SECONDS = 0.25
 LOOKS_MAX = 10_000
 TEXT_CHARACTERS_MAX = 200
 PAGE_MAX = 500
+
+_logger = logging.getLogger(__name__)
 
 Details = Mapping[str, str | int | bool]
 Addresses = Literal["masked", "whole", "none"]
@@ -149,11 +153,13 @@ class Audit:
             self.flush()
 
     def flush(self) -> None:
-        """Writes the looks that wait."""
-        with self._control.changing(quietly=True):
+        """Writes the looks that wait; they wait on when that fails."""
+        with self._control.alone():
+            rows = self._looks[:]
+            with self._control.changing(quietly=True):
+                self._insert(rows)
             with self._lock:
-                rows, self._looks = self._looks, []
-            self._insert(rows)
+                del self._looks[: len(rows)]
 
     def close(self) -> None:
         """Writes what waits and ends its thread; the control database stays open."""
@@ -213,7 +219,10 @@ class Audit:
     def _write(self) -> None:
         while not self._waking.wait(FLUSH_SECONDS):
             if self._looks:
-                self.flush()
+                try:
+                    self.flush()
+                except StorageBroken as fault:
+                    _logger.warning("looks wait to be written: %s", fault)
 
 
 def _bounded(value: str | int | bool) -> str | int | bool:

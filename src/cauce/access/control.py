@@ -81,6 +81,12 @@ class Control:
         return self._tables.execute(sql, parameters)
 
     @contextmanager
+    def alone(self) -> Iterator[None]:
+        """No other thread of this process asks or changes meanwhile."""
+        with self._lock:
+            yield
+
+    @contextmanager
     def changing(self, *, quietly: bool = False) -> Iterator[None]:
         """One transaction, all or nothing; a block within it belongs to it.
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,12 +16,11 @@ import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection, Request, cookie_parser
-from starlette.responses import HTMLResponse, Response
 
 from cauce.access.api import Access, Account, Actor, Origin, Session, Started, require
 from cauce.errors import CauceError, Forbidden, TooLarge
 from cauce.http.asgi import ASGI, Message, Receive, Scope, Send
-from cauce.http.problems import response_of, status_of
+from cauce.http.problems import response_of
 
 if TYPE_CHECKING:
     from cauce.app import Platform
@@ -32,6 +30,8 @@ PROGRAMS = "/v1/"
 """Addresses below are for programs: only there tokens count."""
 OPEN = ("/health/", "/metrics", "/static/")
 """Addresses that ask for nobody."""
+REFUSED = "/refused"
+"""The page that tells who looks with a browser why a request was not let through."""
 COOKIE = "cauce_session"
 HOST_COOKIE = f"__Host-{COOKIE}"
 """Under https no other host of the domain can set a cookie of this name."""
@@ -66,6 +66,8 @@ class Visitor:
         self.cookie = cookie
         self.sent = cookie
         """What the browser has; differs from `cookie` when the answer must change it."""
+        self.refusal: CauceError | None = None
+        """Why the request was not let through, for the page that says so."""
 
     @property
     def address(self) -> str:
@@ -110,15 +112,23 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
+        visitor: Visitor | None = None
         try:
             visitor = await run_in_threadpool(self._visitor, scope, headers)
             if scope["method"] not in SAFE and not _is_program(scope, headers, visitor):
                 _from_our_pages(headers)
                 receive = await self._checked(visitor, headers, receive)
         except CauceError as fault:
-            await _refusal(fault, Request(scope))(scope, receive, send)
-            return
-        scope.setdefault("state", {})["visitor"] = visitor
+            if visitor is None or scope["path"].startswith(PROGRAMS) or "text/html" not in headers.get("accept", ""):
+                await response_of(fault, Request(scope))(scope, receive, send)
+                return
+            visitor.refusal = fault
+            scope = {**scope, "method": "GET", "path": REFUSED, "raw_path": REFUSED.encode(), "query_string": b""}
+        scope["state"] = {**scope.get("state", {}), "visitor": visitor}
+        await self._app(scope, receive, self._sending(scope, visitor, send))
+
+    def _sending(self, scope: Scope, visitor: Visitor, send: Send) -> Send:
+        """Sends an answer, and with it the cookie that has changed."""
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start" and visitor.cookie != visitor.sent:
@@ -126,7 +136,7 @@ class Guard:
                 message["headers"] = [*message["headers"], (b"set-cookie", line.encode())]
             await send(message)
 
-        await self._app(scope, receive, sending)
+        return sending
 
     def _visitor(self, scope: Scope, headers: Headers) -> Visitor:
         """Who asks; Unauthorised for a token that is nobody's, Throttled for one that asks too often. Blocks."""
@@ -218,11 +228,3 @@ def _set_cookie(value: str, *, is_secure: bool, seconds: int) -> str:
     name, secure = (HOST_COOKIE, "; Secure") if is_secure else (COOKIE, "")
     lasting = f"; Max-Age={seconds}" if value else "; Max-Age=0"
     return f"{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{lasting}"
-
-
-def _refusal(fault: CauceError, request: Request) -> Response:
-    """The fault as an answer to a program, or as a small page for who looks with a browser."""
-    if "text/html" not in request.headers.get("accept", ""):
-        return response_of(fault, request)
-    page = f"<!doctype html><title>Cauce</title><p>{escape(str(fault))}.</p><p><a href='/'>Cauce</a></p>"
-    return HTMLResponse(page, status_of(fault), {"content-security-policy": "default-src 'none'"})

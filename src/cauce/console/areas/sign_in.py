@@ -8,7 +8,18 @@ from urllib.parse import quote, urlencode
 from cauce.access.api import CHARACTERS_MIN, PasswordRefused, Started
 from cauce.console.frame import ANYBODY, Answer, Area, Led, Page, Shown, marked
 from cauce.console.visit import Visit
-from cauce.errors import Busy, CauceError, Conflict, DefinitionInvalid, Forbidden, NotFound, Throttled, Unauthorised
+from cauce.errors import (
+    Busy,
+    CauceError,
+    Conflict,
+    DefinitionInvalid,
+    Forbidden,
+    NotFound,
+    Throttled,
+    TooLarge,
+    Unauthorised,
+)
+from cauce.http.guard import REFUSED
 from cauce.http.problems import status_of
 
 NAME = "sign_in"
@@ -137,6 +148,20 @@ def _not_from_outside(visit: Visit, fault: CauceError) -> Shown:
     return Shown("sign_in/sign_in.html", _form(visit, "/", fault=said), status_of(fault))
 
 
+def refused(visit: Visit) -> Answer:
+    """Says why the guard let a form not through."""
+    if visit.visitor.refusal is None:
+        raise NotFound("")
+    if isinstance(visit.visitor.refusal, TooLarge):
+        raise TooLarge(visit.say("The form is too long."))
+    if not visit.signed_in:
+        return Led("/sign-in", visit.say("The page stood open for too long. Sign in and send the form again."), "warn")
+    raise Forbidden(
+        visit.say("This form does not come from a page that this browser has open now."),
+        hint=visit.say("Open the page again and send the form once more."),
+    )
+
+
 def sign_out(visit: Visit) -> Answer:
     """Ends the session of this browser."""
     if visit.visitor.session:
@@ -198,6 +223,7 @@ AREA = Area(
         Page("/sign-in/link", use_link, method="POST"),
         Page("/sign-in/outside", outside, "sign_in/sign_in.html"),
         Page(BACK, back, "sign_in/sign_in.html"),
+        Page(REFUSED, refused, "sign_in/used.html"),
         Page("/sign-out", sign_out, method="POST"),
     ),
 )
