@@ -262,6 +262,22 @@ def test_masked_copies_are_made_once_and_go_with_the_platform(tmp_path: Path) ->
     assert not list((tmp_path / "data").glob("masked-*"))
 
 
+def test_copies_that_take_long_are_made_by_and_by(
+    personal: Seat, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "in files" not in request.node.name:
+        return
+    shield = personal.platform.questions.shield()
+    shield.forget()
+    with monkeypatch.context() as patched:
+        patched.setattr("cauce.events.masking.PREPARING_SECONDS_MAX", -1.0)
+        with pytest.raises(Busy, match="being made"):
+            ask(personal, "from events")
+    with pytest.raises(Conflict, match="stopped"):
+        shield.copies(list(personal.platform.history_path.rglob("*.parquet")), lambda: True)
+    assert "Falda" in ask(personal, "from events")
+
+
 def test_the_page_masks_by_who_asks(personal: Seat) -> None:
     statement = "select value from identifiers where kind = 'email'"
     analyst = personal.client("analyst").send("/data/run", page="/data", statement=statement).text

@@ -25,7 +25,7 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
-from cauce.errors import StorageBroken
+from cauce.errors import Busy, Conflict, StorageBroken
 
 FORGET_SECONDS = 900
 """Copies that nobody used for so long are deleted, so that an erasure never meets an old one later."""
@@ -67,6 +67,10 @@ class Showing(msgspec.Struct, frozen=True):
         return blake2b(msgspec.json.encode(self), digest_size=16).hexdigest()
 
 
+PREPARING_SECONDS_MAX = 60.0
+"""After so long a question is asked to come back, while the copies that were made stay."""
+
+
 class Shield:
     """Makes masked copies, by what may be shown of events.
 
@@ -91,8 +95,12 @@ class Shield:
         """A JSON text in which values that look personal are masked, as in the copies."""
         return re.sub(_TELLING, f'"{MASK}"', json)
 
-    def copies(self, files: Sequence[Path]) -> list[Path]:
-        """Masked copies of history files, in their order; those of files that are gone are deleted."""
+    def copies(self, files: Sequence[Path], is_stopped: Callable[[], bool] = lambda: False) -> list[Path]:
+        """Masked copies of history files, in their order; those of files that are gone are deleted.
+
+        Busy when there are so many to make that somebody would wait too long, Conflict when `is_stopped` says so.
+        """
+        started = time.monotonic()
         with self._lock:
             folder = self._opened()
             wanted = {file: folder / _copy_name(file) for file in files}
@@ -101,8 +109,15 @@ class Shield:
                 if old not in kept:
                     old.unlink(missing_ok=True)
             for file, copy in wanted.items():
-                if not copy.exists():
-                    self._copy(file, copy)
+                if copy.exists():
+                    continue
+                if is_stopped():
+                    raise Conflict("the statement was stopped")
+                if time.monotonic() - started > PREPARING_SECONDS_MAX:
+                    raise Busy(
+                        "the masked copies of the history are being made", retry_after_seconds=1, hint="Ask again"
+                    )
+                self._copy(file, copy)
             self._forget_later()
             return list(wanted.values())
 
@@ -221,8 +236,7 @@ def _shown(column: str, tree: Tree) -> str:
 
 def _guarded(json: str) -> str:
     """SQL of a JSON text in which values that look personal are masked, whatever their field is called."""
-    pattern = _TELLING.replace("'", "''")
-    return f"regexp_replace({json}, '{pattern}', '\"{MASK}\"', 'g')"
+    return f"regexp_replace({json}, {_text(_TELLING)}, '\"{MASK}\"', 'g')"
 
 
 def _guarded_text(column: str) -> str:

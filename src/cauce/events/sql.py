@@ -181,7 +181,11 @@ class Sql:
         asking = asking or Asking()
         for attempt in range(TRIES):
             try:
-                with self.connection(statement) as connection, asking.running(connection), self._in_time(connection):
+                with (
+                    self.connection(statement, asking) as connection,
+                    asking.running(connection),
+                    self._in_time(connection),
+                ):
                     _lock(connection)
                     return _fetched(_asked(connection, statement), rows_max)
             except duckdb.InterruptException:
@@ -202,7 +206,7 @@ class Sql:
         raise AssertionError("unreachable")
 
     @contextmanager
-    def connection(self, statement: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    def connection(self, statement: str, asking: Asking | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
         """An open connection with the views that the statement names, all of one moment; closed afterwards."""
         limits = self._limits
         connection = duckdb.connect(
@@ -220,7 +224,7 @@ class Sql:
                 if not names.isdisjoint(OWN_VIEWS):
                     if IDENTIFIERS in self._views and _needs_person(statement):
                         names = names | {IDENTIFIERS}
-                    self._add_events(connection, reader)
+                    self._add_events(connection, reader, asking or Asking())
                 for name in sorted(names & self._views.keys()):
                     connection.register(name, self._views[name](reader))
             self._add_event_views(connection, names)
@@ -256,13 +260,14 @@ class Sql:
             raise DefinitionInvalid(f"there is no view {strangers[0]!r}", hint=nearest(strangers[0], self.view_names))
         return found & set(self.view_names)
 
-    def _add_events(self, connection: duckdb.DuckDBPyConnection, reader: Reader) -> None:
+    def _add_events(self, connection: duckdb.DuckDBPyConnection, reader: Reader, asking: Asking) -> None:
         paths = [self._folder.locate(file) for file in store.history_files(reader)]
         after = store.written_until(reader)
         chunks = store.rows(reader, after, 2**63 - 1, TAIL_ROWS_PER_BATCH)
         unwritten = pa.Table.from_batches(map(columns_of, chunks), SCHEMA)
         if self._shield is not None:
-            paths, unwritten = self._shield.copies(paths), self._shield.masked(unwritten)
+            paths = self._shield.copies(paths, lambda: asking.is_stopped)
+            unwritten = self._shield.masked(unwritten)
         connection.register("unwritten_event", unwritten)
         files = [str(path) for path in paths]
         parts = ["select * from unwritten_event"]
