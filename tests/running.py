@@ -50,7 +50,8 @@ class RunningCauce:
         self.url = first_document(self._process.stdout)["url"]
         self.wait(self._ready, "cauce to be ready")
         if "authorization" not in self._client.headers:
-            self._client.headers["authorization"] = f"Bearer {self.cauce('keys', 'add', 'tests')['key']}"
+            token = self.cauce("tokens", "add", "tests", "--scope", "owner")["token"]
+            self._client.headers["authorization"] = f"Bearer {token}"
         return self
 
     def stop(self) -> None:

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from cauce.app import Platform
+from cauce.cli.main import main
 from cauce.errors import Busy, DefinitionInvalid
 from cauce.identity.api import text_of
 from cauce.model import Source
@@ -268,6 +270,25 @@ def test_a_replay_builds_the_index_anew(own_shop: Platform) -> None:
         index._connection.execute("update entry set value = 'spoilt', names = ''")
     own_shop.replay(apply=True)
     assert found(own_shop, "begona") == [id_of(own_shop, "u-jim")]
+
+
+def cauce(folder: Path, *words: str) -> str:
+    """What a command prints."""
+    done = CliRunner().invoke(main, ["--data", str(folder), *words], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_the_command_finds_people(own_shop: Platform) -> None:
+    folder = own_shop.settings.folder
+    (hit,) = json.loads(cauce(folder, "people", "search", "begona ximenes", "--json"))["hits"]
+    assert hit == {
+        "id": id_of(own_shop, "u-jim"), "why": "similar", "kind": "name", "matched": "Begoña Jiménez Vázquez"
+    }  # fmt: skip
+    assert "Begoña" in cauce(folder, "people", "search", "begona")
+    assert "nobody was found" in cauce(folder, "people", "search", "nobody at all")
+    page = json.loads(cauce(folder, "people", "search", "correo", "--limit", "1", "--json"))
+    assert len(page["hits"]) <= 1
 
 
 def test_only_its_owner_may_read_the_file(shop: Platform) -> None:

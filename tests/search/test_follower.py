@@ -94,7 +94,7 @@ def interleaved(seed: int) -> Iterator[Entry]:
             yield decided(chance, 5)
 
 
-@examples(8)
+@examples(4)
 @given(seed=SEEDS)
 def test_any_interleaving_is_the_same_as_built_at_once(folder: Any, seed: int) -> None:
     chance = random.Random(seed)
@@ -129,7 +129,7 @@ class Fallen(Exception):
     pass
 
 
-@examples(8)
+@examples(4)
 @given(seed=SEEDS, falls_at=st.integers(0, 30))
 def test_a_fall_in_the_middle_of_a_step_changes_nothing(folder: Any, seed: int, falls_at: int) -> None:
     path = folder()
