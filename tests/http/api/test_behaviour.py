@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from cauce.http.api.door import WAITING_MAX
 from cauce.http.api.openapi import document as openapi_document
 from cauce.http.api.page import curl_of, rendered
 from cauce.http.api.table import OPERATIONS, RESOURCES
@@ -387,10 +386,3 @@ def test_a_failure_inside_tells_nothing_of_anybody(own, monkeypatch, caplog):
     assert (response.status_code, response.json()["code"]) == (500, "internal_error")
     assert "ana@" not in response.text + caplog.text
     assert "RuntimeError" in caplog.text
-
-
-def test_more_questions_than_threads_wait_and_far_more_are_asked_to_come_again(own):
-    _, client = own
-    with ThreadPoolExecutor(16) as pool:
-        found = list(pool.map(lambda _: client.get("/v1/status").status_code, range(WAITING_MAX)))
-    assert set(found) == {200}
