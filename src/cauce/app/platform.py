@@ -38,6 +38,8 @@ from cauce.search.api import ERASED, Search, Sight
 from cauce.settings import Settings
 
 WAIT_SECONDS_MAX = 600.0
+IDLE_SECONDS, IDLE_SECONDS_REMOTE = 0.01, 0.04
+"""How long a runner that has caught up waits before it looks again: a server is asked less often than a file."""
 TURN_SECONDS = 0.5
 """How long a process that wants to run the river waits before it asks again."""
 
@@ -239,7 +241,8 @@ class Platform:
         while not stopping():
             try:
                 with self.running() as runner:
-                    runner.run(stopping)
+                    remote = runner.tables.capabilities.remote
+                    runner.run(stopping, idle_seconds=IDLE_SECONDS_REMOTE if remote else IDLE_SECONDS)
                     return
             except Locked:
                 pass
