@@ -7,6 +7,7 @@ from pathlib import Path
 from argon2 import PasswordHasher
 
 from cauce.access.api import Access, Audit, Control, Limits
+from cauce.engines.memory import MemoryTables
 from cauce.engines.sqlite import SqliteTables
 
 PASSWORD = "zapatos rojos 42"
@@ -36,7 +37,8 @@ class House:
         self, path: Path, clock: Clock | None = None, *, hasher: PasswordHasher = QUICK, limits: Limits | None = None
     ) -> None:
         self.clock = clock or Clock()
-        self.control = Control(SqliteTables(path), clock=self.clock)
+        tables = MemoryTables() if str(path) == ":memory:" else SqliteTables(path)
+        self.control = Control(tables, clock=self.clock)
         self.audit = Audit(self.control, clock=self.clock.micro)
         self.access = Access(
             self.control, self.audit, SECRET, limits, clock=self.clock.micro, steady_clock=self.clock, hasher=hasher

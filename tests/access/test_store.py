@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
@@ -135,3 +137,39 @@ def test_a_change_is_whole_or_not_at_all(house):
     assert house.control.changes() == before + 1
     house.audit.note("root", "source.added")
     assert house.control.changes() == before + 1  # nothing that others keep in memory
+
+
+class Slow(SqliteTables):
+    """Says when a change begins, which may have to wait for another process."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.begun = threading.Event()
+
+    @contextmanager
+    def transaction(self):
+        self.begun.set()
+        with super().transaction():
+            yield
+
+
+def test_reading_waits_for_no_change(tmp_path):
+    """The intake asks for keys: what a door changes meanwhile, or waits to change, must not hold it up."""
+    tables = Slow(tmp_path / "control.db")
+    control = Control(tables)
+    sources = Sources(control, Audit(control))
+    key = sources.add(Source("web", "web"))
+    other = sqlite3.connect(tmp_path / "control.db", isolation_level=None)
+    other.execute("begin immediate")  # another process is in the middle of something
+    tables.begun.clear()
+    changing = threading.Thread(target=sources.disable, args=("web",))
+    changing.start()
+    assert tables.begun.wait(30)
+    assert control.changes() >= 1
+    assert sources.authenticate(key) == Source("web", "web")
+    assert changing.is_alive()
+    other.execute("rollback")
+    changing.join()
+    assert sources.authenticate(key) is None
+    other.close()
+    control.close()

@@ -25,14 +25,18 @@ Migration = Callable[["Control"], None]
 
 
 class Control:
-    """Tables behind one lock. Close it."""
+    """Tables: changes one after the other, and reads that wait for no change. Close it."""
 
     def __init__(self, tables: Tables, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._tables = tables
         self._clock = clock
         self._lock = threading.RLock()
         self._depth = 0
+        self._changer = 0
+        """The thread that changes something at present; what it reads is its own change."""
         tables.create((CHANGES, VERSIONS))
+        self._reader = tables.reader()
+        self._reading = threading.Lock()
         if not self.select("select 1 from control_change where id = 1"):
             with self.changing():
                 pass  # the counter's row exists from now on
@@ -66,8 +70,11 @@ class Control:
             )
 
     def select(self, sql: str, *parameters: Any) -> list[Row]:
-        with self._lock:
+        """Rows as they are committed; within `changing()`, as they are there."""
+        if self._changer == threading.get_ident():
             return self._tables.select(sql, parameters)
+        with self._reading:
+            return self._reader.select(sql, parameters)
 
     def create(self, tables: Sequence[Table]) -> None:
         self._tables.create(tables)
@@ -82,7 +89,7 @@ class Control:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """No other thread of this process asks or changes meanwhile."""
+        """No other thread of this process changes anything meanwhile."""
         with self._lock:
             yield
 
@@ -97,6 +104,7 @@ class Control:
                 yield
                 return
             self._depth += 1
+            self._changer = threading.get_ident()
             try:
                 with self._tables.transaction():
                     # First of all, so that even an engine with many writers does one change after the other.
@@ -108,6 +116,7 @@ class Control:
                     yield
             finally:
                 self._depth -= 1
+                self._changer = 0
 
     def changes(self) -> int:
         """A number that another one follows whenever anybody changed something."""
@@ -118,25 +127,24 @@ class Control:
         return int(self.select(f"select coalesce(max({table.key[0]}), 0) + 1 from {table.name}")[0][0])
 
     def close(self) -> None:
-        with self._lock:
+        with self._lock, self._reading:
+            self._reader.close()
             self._tables.close()
 
     def watch(self, load: Callable[[], None]) -> Watch:
         """Keeps current what a process has in memory; see there."""
-        return Watch(self, self._lock, load, self._clock)
+        return Watch(self, load, self._clock)
 
 
 class Watch:
     """Calls `load` when somebody changed something in the control database.
 
-    Loads come one after the other and never within another thread's change, so the last one is the newest.
+    Loads come one after the other and each sees at least what its count of changes said, so the last is the newest.
     """
 
-    def __init__(
-        self, control: Control, lock: threading.RLock, load: Callable[[], None], clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, control: Control, load: Callable[[], None], clock: Callable[[], float]) -> None:
         self._control = control
-        self._lock = lock
+        self._lock = threading.Lock()
         self._load = load
         self._clock = clock
         self._seen = -1

@@ -114,7 +114,10 @@ class Guard:
         headers = Headers(scope=scope)
         visitor: Visitor | None = None
         try:
-            visitor = await run_in_threadpool(self._visitor, scope, headers)
+            if "cookie" in headers or "authorization" in headers:  # then the database is asked
+                visitor = await run_in_threadpool(self._visitor, scope, headers)
+            else:
+                visitor = self._visitor(scope, headers)
             if scope["method"] not in SAFE and not _is_program(scope, headers, visitor):
                 _from_our_pages(headers)
                 receive = await self._checked(visitor, headers, receive)
