@@ -268,7 +268,7 @@ def _decision(visit: Visit, event: Any, holds: Decision | None) -> dict[str, Any
         "what": visit.say(SAID[event.name]),
         "a": _shown(visit, a) if a else "",
         "b": _shown(visit, b) if b else "",
-        "why": str(properties.get("why", "")),
+        "why": str(properties.get("why", "")) if visit.may("people.personal") else "",  # anybody wrote anything there
         "by": str(event.context.get("by", "")),
         "when": words.moment(event.occurred),
         "iso": words.iso(event.occurred),
