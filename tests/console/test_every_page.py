@@ -51,6 +51,8 @@ def test_it_answers(seat, clients, place, language):
         assert not re.search(r"<script>|<style|\sstyle=|\son\w+=|javascript:", answer.text)
         repeated = [id for id, times in Counter(re.findall(r'\sid="([^"]+)"', answer.text)).items() if times > 1]
         assert not repeated
+        scripts = re.findall(r'<script src="/static/\w+/([^"]+)"', answer.text)
+        assert sum(len(files()[name].body) for name in scripts) <= SCRIPT_BYTES_MAX
     policy = answer.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
@@ -96,10 +98,3 @@ def test_an_area_changes_something_only_with_a_permission_to_write():
         if place.permission.endswith(".read") or (not place.permission and place.name != "account")
     ]
     assert not reading
-
-
-@pytest.mark.parametrize("place", LOOKED_AT, ids=named)
-def test_no_page_brings_more_script_than_is_good(seat, clients, place):
-    text = clients("owner").page(address_of(seat.platform, place.page.path))
-    scripts = re.findall(r'<script src="/static/\w+/([^"]+)"', text)
-    assert sum(len(files()[name].body) for name in scripts) <= SCRIPT_BYTES_MAX

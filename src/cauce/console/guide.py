@@ -27,6 +27,7 @@ PEOPLE_LOOKED_AT = 120
 CARDS = frozenset({"loyalty"})
 DEVICES = frozenset({"anonymous_id", "device_id"})
 SHOPS = frozenset({"store", "pos"})
+RECEIPT = "Receipt Issued"
 SEARCH_SECONDS = 300.0
 
 
@@ -46,7 +47,7 @@ def _met(visit: Visit) -> str:
 
 def somebody_met(platform: Platform) -> str:
     """Somebody whose visits and receipts met through a loyalty card: the one met in most channels of some hundred."""
-    best: tuple[int, int, str] = (0, 0, "")
+    best: tuple[bool, int, int, str] = (False, 0, 0, "")
     for id, size in platform.people.clusters(PEOPLE_LOOKED_AT):
         with suppress(NotFound):  # erased between the two questions
             members = platform.people.members(id)
@@ -55,9 +56,10 @@ def somebody_met(platform: Platform) -> str:
                 continue
             channels = platform.profiles.profile(id).channels
             if "web" in channels and SHOPS & channels.keys():
+                bought = bool(platform.profiles.timeline(id, limit=1, events={RECEIPT}).events)
                 # Somebody of many channels and few identifiers is understood at a glance.
-                best = max(best, (len(channels), -size, text_of(id)))
-    return best[2]
+                best = max(best, (bought, len(channels), -size, text_of(id)))
+    return best[3]
 
 
 def _overview(_visit: Visit) -> str:
