@@ -340,9 +340,14 @@ def test_the_page_explains_every_operation_without_scripts_or_strangers(client):
     assert not missing
 
 
-def test_the_page_escapes_what_it_is_given():
+def test_the_page_shows_its_address_but_nothing_that_is_none(client):
     text = rendered(OPERATIONS, RESOURCES, 'http://x/"><script>alert(1)</script>')
     assert "<script" not in text
+    for host, shown in (("cauce.tienda.es", True), ("x$(reboot)", False), ('x"><b>', False)):
+        found = client.get("/docs/api", headers={"host": host})
+        assert (f"curl http://{host}/v1/me" in found.text) == shown
+        assert "reboot" not in found.text
+        assert "<b>" not in found.text
 
 
 def test_the_curl_examples_of_the_page_run(client):

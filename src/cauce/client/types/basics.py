@@ -61,11 +61,10 @@ class Fault(Answer, frozen=True, kw_only=True):
 
 
 class Details(Answer, omit_defaults=True, frozen=True, kw_only=True):
-    """More about an error: how to mend it, the faults one by one, the permission that lacks."""
+    """More about an error: how to mend it, the faults one by one, when to try again."""
 
     hint: str = ""
     faults: list[Fault] = []
-    permission: str = ""
     retry_after_seconds: int = 0
 
 

@@ -32,6 +32,12 @@ def document() -> bytes:
     return msgspec.json.encode(openapi.document(OPERATIONS, RESOURCES))
 
 
+@cache
+def explanation() -> str:
+    """The page as HTML, for no installation in particular."""
+    return page.rendered(OPERATIONS, RESOURCES)
+
+
 class Api:
     """The API of a platform. Close it; the platform stays open."""
 
@@ -42,7 +48,7 @@ class Api:
         """What goes into the application."""
 
         async def explained(request: Request) -> Response:
-            return page.response(OPERATIONS, RESOURCES, str(request.base_url).rstrip("/"))
+            return page.response(explanation(), str(request.base_url).rstrip("/"))
 
         return [Below(PREFIX, self._router()), Route(PAGE, explained, methods=["GET"])]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import shlex
 from collections.abc import Sequence
 from functools import cache
@@ -22,6 +23,8 @@ from cauce.http.problems import STATUS_BY_CODE
 
 TEMPLATE = "page.html"
 STYLE = "page.css"
+SOMEWHERE = "http://127.0.0.1:8080"
+ADDRESS = re.compile(r"https?://[\w.-]{1,253}(:\d{1,5})?")
 
 
 class Member(msgspec.Struct, frozen=True):
@@ -66,8 +69,8 @@ def style() -> str:
     return environment.loader.get_source(environment, STYLE)[0]
 
 
-def response(operations: Sequence[Operation], resources: dict[str, str], base: str) -> Response:
-    """The page, for an installation at `base`."""
+def response(text: str, base: str) -> Response:
+    """The page (`rendered`, once) for an installation at `base`."""
     digest = base64.b64encode(sha256(style().encode()).digest()).decode()
     headers = {
         "content-security-policy": f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; "
@@ -75,11 +78,14 @@ def response(operations: Sequence[Operation], resources: dict[str, str], base: s
         "x-content-type-options": "nosniff",
         "referrer-policy": "no-referrer",
     }
-    return Response(rendered(operations, resources, base), headers=headers, media_type="text/html; charset=utf-8")
+    # The address comes from the Host header: whoever asks writes it.
+    if ADDRESS.fullmatch(base):
+        text = text.replace(SOMEWHERE, base)
+    return Response(text, headers=headers, media_type="text/html; charset=utf-8")
 
 
-def rendered(operations: Sequence[Operation], resources: dict[str, str], base: str) -> str:
-    """The page as HTML."""
+def rendered(operations: Sequence[Operation], resources: dict[str, str], base: str = SOMEWHERE) -> str:
+    """The page as HTML, for an installation at `base`."""
     schemas = Schemas(operations)
     groups = {
         name: [explained(operation, schemas, base) for operation in operations if operation.resource == name]
