@@ -91,10 +91,20 @@ def write_files(platform: Platform) -> None:
             time.sleep(0.005)
 
 
-@pytest.fixture(scope="module", params=[1, 1_000], ids=["in files", "in the tail"])
-def personal(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seat]:
-    """An installation that knows somebody: all events in history files, or none."""
-    with opened(tmp_path_factory.mktemp("personal") / "data", request.param) as seat:
+@pytest.fixture(scope="module")
+def personal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seat]:
+    """An installation that knows somebody; all its events are in no history file yet."""
+    yield from knowing_somebody(tmp_path_factory.mktemp("personal") / "data", 1_000)
+
+
+@pytest.fixture(scope="module")
+def filed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seat]:
+    """The same, and its events are in history files."""
+    yield from knowing_somebody(tmp_path_factory.mktemp("filed") / "data", 1)
+
+
+def knowing_somebody(folder: Path, history_rows: int) -> Iterator[Seat]:
+    with opened(folder, history_rows) as seat:
         platform = seat.platform
         platform.sources.add(Source("web", "web"))
         platform.append("web", "tracking", [msgspec.json.encode({"batch": told()})])
@@ -102,7 +112,7 @@ def personal(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         word = {"identifier": "email:ana@tienda.es", "trait": "firstName", "value": "Anabella", "why": "Zorrilla"}
         platform.decide("trait.set", word, "sara")
         platform.drain()
-        if request.param == 1:
+        if history_rows == 1:
             write_files(platform)
         yield seat
 
@@ -145,6 +155,13 @@ ATTEMPTS = (
 def test_no_statement_shows_a_personal_value(personal: Seat, statement: str) -> None:
     answer = ask(personal, statement)
     assert not [secret for secret in SECRETS if secret in answer], answer
+
+
+@pytest.mark.parametrize("statement", ["from events", "from decisions", "select unnest(identifiers) from events"])
+def test_nor_does_one_over_files(filed: Seat, statement: str) -> None:
+    answer = ask(filed, statement)
+    assert not [secret for secret in SECRETS if secret in answer], answer
+    assert "h_" in ask(filed, "select identifiers[1].value from events where type = 'identify'")
 
 
 def test_who_may_sees_them(personal: Seat) -> None:
@@ -262,20 +279,16 @@ def test_masked_copies_are_made_once_and_go_with_the_platform(tmp_path: Path) ->
     assert not list((tmp_path / "data").glob("masked-*"))
 
 
-def test_copies_that_take_long_are_made_by_and_by(
-    personal: Seat, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if "in files" not in request.node.name:
-        return
-    shield = personal.platform.questions.shield()
+def test_copies_that_take_long_are_made_by_and_by(filed: Seat, monkeypatch: pytest.MonkeyPatch) -> None:
+    shield = filed.platform.questions.shield()
     shield.forget()
     with monkeypatch.context() as patched:
         patched.setattr("cauce.events.masking.PREPARING_SECONDS_MAX", -1.0)
         with pytest.raises(Busy, match="being made"):
-            ask(personal, "from events")
+            ask(filed, "from events")
     with pytest.raises(Conflict, match="stopped"):
-        shield.copies(list(personal.platform.history_path.rglob("*.parquet")), lambda: True)
-    assert "Falda" in ask(personal, "from events")
+        shield.copies(list(filed.platform.history_path.rglob("*.parquet")), lambda: True)
+    assert "Falda" in ask(filed, "from events")
 
 
 def test_the_page_masks_by_who_asks(personal: Seat) -> None:
