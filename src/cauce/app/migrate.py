@@ -76,7 +76,7 @@ def migrate(settings: Settings, url: str, on_progress: OnProgress) -> MigrationR
     engine = postgres_engine()
     secret = (home / "secret.key").read_bytes()
     with ExitStack() as stack:
-        stack.enter_context(EmbeddedStorage(home).writing())
+        stack.enter_context(EmbeddedStorage(home).running())
         stack.enter_context(_still(home / "log.db", home / "control.db"))
         database = engine.Database(url)
         stack.callback(database.close)

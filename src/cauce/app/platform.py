@@ -229,7 +229,7 @@ class Platform:
             while runner.offset < until and runner.run_once():
                 if on_progress:
                     on_progress(runner.offset, until)
-            return True
+            return runner.offset >= until
         return False
 
     def run(self, stopping: Callable[[], bool]) -> None:
@@ -252,10 +252,10 @@ class Platform:
 
     @contextmanager
     def running(self) -> Iterator[Runner]:
-        """The runner, while this process holds the river; Locked when another does."""
-        with self.storage.writing() as tables:
+        """The runner, while this process may run the river; Locked while another one does not share it."""
+        with self.storage.running() as (tables, turns):
             try:
-                self._runner = assemble(self._parts, tables, self.history_path)
+                self._runner = assemble(self._parts, tables, self.history_path, turns)
                 yield self._runner
             finally:
                 if self._runner is not None:

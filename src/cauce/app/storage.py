@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from cauce.engines.api import Log, Reader, Tables
+from cauce.engines.api import Log, Reader, Tables, Turns
 from cauce.engines.sqlite import SqliteLog, SqliteReader, SqliteTables
 from cauce.errors import Locked, MissingExtra, StorageBroken
 from cauce.runner import PROGRESS
@@ -36,6 +36,13 @@ class Rebuilt(NamedTuple):
 
     tables: Tables
     history: Path
+
+
+class Running(NamedTuple):
+    """The state's tables for one runner; `turns` when there may be others beside it."""
+
+    tables: Tables
+    turns: Turns | None = None
 
 
 class Storage(Protocol):
@@ -59,15 +66,15 @@ class Storage(Protocol):
         """One process at a time, for what the first of several must do alone; waits for its turn."""
         ...
 
-    def writing(self) -> AbstractContextManager[Tables]:
-        """The state's tables, while no other process has them; Locked when one does.
+    def running(self) -> AbstractContextManager[Running]:
+        """What a runner writes with; Locked while another process has it and does not share.
 
-        Whoever loses them (its connection was cut, it was taken for dead) can commit nothing any more.
+        Whoever loses it (its connection was cut, it was taken for dead) can commit nothing any more.
         """
         ...
 
     def is_written(self) -> bool:
-        """Whether some living process has the state's tables."""
+        """Whether some living process runs the river."""
         ...
 
     def rebuilding(self) -> AbstractContextManager[Rebuilt]:
@@ -143,11 +150,11 @@ class EmbeddedStorage:
             yield
 
     @contextmanager
-    def writing(self) -> Iterator[Tables]:
+    def running(self) -> Iterator[Running]:
         with self._alone("runner.lock", "runs the river of"):
             tables = SqliteTables(self._state)
             try:
-                yield tables
+                yield Running(tables)
             finally:
                 tables.close()
 
@@ -192,7 +199,7 @@ class EmbeddedStorage:
 
 
 class PostgresStorage:
-    """Schemas of one PostgreSQL database; the state's writer holds a lock of its session."""
+    """Schemas of one PostgreSQL database; each runner holds locks of its session."""
 
     def __init__(self, url: str, folder: Path, secret: bytes) -> None:
         postgres = postgres_engine()
@@ -224,9 +231,9 @@ class PostgresStorage:
             yield
 
     @contextmanager
-    def writing(self) -> Iterator[Tables]:
-        with self._lease.hold() as session:
-            yield self._database.tables(self._database.state, session)
+    def running(self) -> Iterator[Running]:
+        with self._lease.share() as session:
+            yield Running(self._database.tables(self._database.state, session), self._database.turns(session))
 
     def is_written(self) -> bool:
         return self._lease.is_held()

@@ -2,7 +2,7 @@
 
 Rows travel as binary arrays, one statement for each table and batch, and the statements of a transaction are sent
 without waiting for one another's answers: a batch costs as many round trips as it asks questions, whatever its size.
-Who may write the state is settled by a lock that the writing session itself holds, so who lost the session can commit
+Who may write the state is settled by locks that the writing session itself holds, so who lost the session can commit
 nothing. See `docs/decisions/postgres.md`.
 """
 

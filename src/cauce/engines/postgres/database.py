@@ -9,6 +9,7 @@ from cauce.engines.postgres import lease, log
 from cauce.engines.postgres.log import PostgresLog
 from cauce.engines.postgres.session import PREFIX, Session, lock_number, settings_of
 from cauce.engines.postgres.state import PostgresReader, PostgresTables
+from cauce.engines.postgres.turns import PostgresTurns
 from cauce.engines.postgres.wire import texts
 from cauce.errors import CauceError, Locked, StorageBroken
 
@@ -64,8 +65,12 @@ class Database:
         return PostgresReader(self.url, schema)
 
     def tables(self, schema: str, session: Session | None = None) -> PostgresTables:
-        """The writing side of a schema, over a session that holds the river where one is needed."""
+        """The writing side of a schema, over a session that may run the river where one is needed."""
         return PostgresTables(self.url, schema, session=session)
+
+    def turns(self, session: Session) -> PostgresTurns:
+        """The turns of a runner that writes the state over `session`."""
+        return PostgresTurns(session, self.state)
 
     def is_empty(self) -> bool:
         """Whether there is no installation, or one without any record, state or account."""

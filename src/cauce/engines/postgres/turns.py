@@ -1,0 +1,52 @@
+"""Turns of runners that share a state in PostgreSQL: advisory locks of the session that also commits.
+
+Whoever dies loses them at once with its session, and can commit nothing any more.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from cauce.engines.postgres.session import Session, lock_number
+from cauce.errors import CauceError
+
+POLL_SECONDS = 0.002
+
+
+class PostgresTurns:
+    """Turns of one runner; `session` is the one that its tables write with."""
+
+    def __init__(self, session: Session, state: str) -> None:
+        self._session = session
+        self._state = state
+        self._turn = lock_number(state, "turn")
+        self._taken: set[int] = set()
+
+    def take(self, stretch: int) -> bool:
+        if stretch not in self._taken and self._session.ask(
+            b"select pg_try_advisory_lock(%b)", [self._number(stretch)]
+        ) == [(True,)]:
+            self._taken.add(stretch)
+        return stretch in self._taken
+
+    def leave(self, stretch: int) -> None:
+        if stretch in self._taken:
+            self._taken.discard(stretch)
+            self._session.ask(b"select pg_advisory_unlock(%b)", [self._number(stretch)])
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        self._session.ask(b"select pg_advisory_lock(%b)", [self._turn])
+        try:
+            yield
+        finally:
+            with suppress(CauceError):  # a session that was lost has lost its locks
+                self._session.ask(b"select pg_advisory_unlock(%b)", [self._turn])
+
+    def wait(self, seconds: float) -> None:
+        time.sleep(min(seconds, POLL_SECONDS))
+
+    def _number(self, stretch: int) -> int:
+        return lock_number(self._state, "stretch", str(stretch))
