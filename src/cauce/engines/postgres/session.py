@@ -175,12 +175,18 @@ class Session:
         self._pipeline: psycopg.Pipeline | None = None
         self._leaving: AbstractContextManager[psycopg.Pipeline] | None = None
         self._in_transaction = False
+        self._untouched = ""
 
     # -- questions ----------------------------------------------------------------------------------------------
 
     def ask(self, query: bytes, parameters: Sequence[Any] = (), *, once: bool = False) -> list[Row]:
-        """Rows; asked a second time over a new connection when the old one turns out to be cut, unless `once`."""
-        again = not (once or self._in_transaction or self._exclusive or self._connection is None)
+        """Rows; asked a second time over a new connection when the old one turns out to be cut, unless `once`.
+
+        In a transaction that only reads, too, as long as nothing was read in it.
+        """
+        untouched, self._untouched = self._untouched, ""
+        is_free = bool(untouched) or not self._in_transaction
+        again = is_free and not (once or self._exclusive or self._connection is None)
         try:
             return self._fetched(query, parameters)
         except psycopg.OperationalError as fault:
@@ -188,6 +194,10 @@ class Session:
                 raise self._fault(fault) from None
         except psycopg.Error as fault:
             raise self._fault(fault) from None
+        if untouched:
+            self.roll_back()
+            self.begin(untouched)
+            self._untouched = ""
         try:
             return self._fetched(query, parameters)
         except psycopg.Error as fault:
@@ -225,17 +235,30 @@ class Session:
     def begin(self, how: str = "") -> None:
         """From here on all or nothing; statements are sent one after the other without waiting."""
         assert not self._in_transaction, "a transaction does not nest"
-        connection = self._opened()
+        was_open = self._connection is not None
         try:
-            if not self._exclusive and connection.info.transaction_status is not pq.TransactionStatus.IDLE:
-                connection.rollback()
-            self._leaving = connection.pipeline()
-            self._pipeline = self._leaving.__enter__()
-            self._in_transaction = True
-            self._cursor().execute(f"begin {how}".encode())
+            self._begun(how)
+        except psycopg.Error as fault:
+            self.roll_back()
+            if self._exclusive or not was_open or not self._is_cut():
+                raise self._fault(fault) from None
+        else:
+            return
+        try:  # nothing was asked yet, so it begins again over a new connection
+            self._begun(how)
         except psycopg.Error as fault:
             self.roll_back()
             raise self._fault(fault) from None
+
+    def _begun(self, how: str) -> None:
+        connection = self._opened()
+        if connection.info.transaction_status is not pq.TransactionStatus.IDLE:
+            connection.rollback()
+        self._leaving = connection.pipeline()
+        self._pipeline = self._leaving.__enter__()
+        self._in_transaction = True
+        self._cursor().execute(f"begin {how}".encode())
+        self._untouched = how if "read only" in how else ""
 
     @property
     def is_in_transaction(self) -> bool:
