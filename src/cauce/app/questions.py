@@ -8,25 +8,27 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cauce.access.control import Control
 from cauce.app.sql_views import person_texts, sql_views
 from cauce.engines.api import Reader
 from cauce.errors import Busy, NotFound
 from cauce.events.masking import Shield, Showing, Shows
 from cauce.events.queries import Queries
 from cauce.events.sql import Asking, Limits, Result, Sql, View
+from cauce.profiles.api import Profiles
 from cauce.profiles.definitions import Definition
 from cauce.profiles.masking import PUBLIC_TRAITS, masked_trait
+from cauce.quality.api import Quality
 from cauce.quality.personal import CONTEXT, impersonal
-
-if TYPE_CHECKING:
-    from cauce.app.platform import Platform
+from cauce.settings import Settings
 
 NUMBERS = frozenset({"count", "sum", "average", "min", "max", "unique_count", "days_since"})
 """Computed traits that are numbers: they lead to nobody."""
@@ -37,6 +39,22 @@ AT_ONCE_MAX = 2
 KEPT_MAX = 100
 KEPT_BYTES_MAX = 128 * 1024 * 1024
 KEPT_SECONDS = 1_800
+
+
+class Installation(Protocol):
+    """What questions need of an open installation; views are those of the calling thread."""
+
+    settings: Settings
+    secret: bytes
+    control: Control
+    history_path: Path
+
+    @property
+    def reader(self) -> Reader: ...
+    @property
+    def quality(self) -> Quality: ...
+    @property
+    def profiles(self) -> Profiles: ...
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -52,7 +70,7 @@ class Answer(msgspec.Struct, frozen=True):
 class Questions:
     """SQL for whoever asks through a door, by what they may see; one per platform, any number of threads. Close it."""
 
-    def __init__(self, platform: Platform, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, platform: Installation, clock: Callable[[], float] = time.monotonic) -> None:
         self._platform = platform
         self._clock = clock
         self._lock = threading.Lock()
@@ -161,7 +179,7 @@ class Questions:
             self._shield = None
 
 
-def showing_of(platform: Platform) -> Showing:
+def showing_of(platform: Installation) -> Showing:
     """What of events is shown to those who may not see personal data, by the contracts in force."""
     found = impersonal((each.contract, each.version == 0) for each in platform.quality.contracts())
     of = tuple(Shows(each.type, each.event, each.source, each.properties, each.traits) for each in found)
