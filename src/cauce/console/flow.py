@@ -25,8 +25,8 @@ QUARANTINED_SHARE_WARNED = 0.05
 QUIET_AFTER = DAY
 STATES = {
     "well": ("good", marked("flows")),
-    "new": ("river", marked("waits for its first event")),
-    "quiet": ("warn", marked("quiet for a day")),
+    "new": ("river", marked("no event yet")),
+    "quiet": ("warn", marked("quiet")),
     "dirty": ("warn", marked("much in quarantine")),
     "off": ("", marked("switched off")),
 }
