@@ -1,4 +1,4 @@
-"""Everything known of one person, to answer a request for access: one document, as JSON or packed for a portable copy."""
+"""Everything known of one person, to answer a request for access: one document, as JSON or packed to take along."""
 
 from __future__ import annotations
 
