@@ -90,7 +90,9 @@ def test_a_search_is_in_the_audit_trail_without_its_text(own_seat: Seat) -> None
     assert "lucia" not in str(entries)
 
 
-@pytest.mark.parametrize("query", ["q=%00", "q=" + "x" * 5_000, "since=never&kind=%3Cscript%3E", "cursor=abc&q=a", "q='\"><b>"])
+@pytest.mark.parametrize(
+    "query", ["q=%00", "q=" + "x" * 5_000, "since=never&kind=%3Cscript%3E", "cursor=abc&q=a", "q='\"><b>"]
+)
 def test_bad_questions_are_no_faults(seat: Seat, query: str) -> None:
     answer = seat.client("agent").get(f"/people?{query}")
     assert answer.status_code in (200, 422, 400)
