@@ -14,6 +14,7 @@ from cauce.http.api.table import OPERATIONS
 from tests.http.api import world as worlds
 
 CONFIG = {
+    "request-timeout": 100,  # other tests may keep the machine busy
     "generation": {"allow-x00": False},
     "checks": {
         # A definition, a statement or a moment may be well-formed and still make no sense: 422 or 400 say why.
