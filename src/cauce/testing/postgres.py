@@ -113,10 +113,10 @@ class PrivateServer:
     def start(self) -> None:
         """Returns when the server answers."""
         options = [f"-c{name}={value}" for name, value in self._settings.items()]
-        command = [self._binaries / "postgres", "-D", self.folder / "data", "-p", str(self.port), "-h", "127.0.0.1"]
+        command = [str(self._binaries / "postgres"), "-D", str(self.folder / "data"), "-p", str(self.port)]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - a program of this machine
-                [*command, "-k", self.folder, *options], cwd=self.folder, user=self._user,
+                [*command, "-h", "127.0.0.1", "-k", str(self.folder), *options], cwd=self.folder, user=self._user,
                 extra_groups=[] if self._user else None, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
         end = time.monotonic() + PATIENCE_SECONDS

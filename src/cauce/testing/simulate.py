@@ -200,7 +200,7 @@ class River:
                     faults = Faults(chance.randrange(20, 140)) if faulty else None
                     crew.append((self.runner(faults=faults, turns=turns, **settings), turns))
                 elif chance.random() < 0.03:
-                    raise Broken("killed")
+                    raise Broken(f"runner {place} is killed")
                 elif chance.random() < 0.5:
                     crew[place][0].prepare()
                 elif not crew[place][0].run_once():
