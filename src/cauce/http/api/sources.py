@@ -30,7 +30,7 @@ def list_(call: Call[Paging, None]) -> Page[types.Source]:
 def add(call: Call[Nothing, types.NewSource]) -> types.AddedSource:
     source = msgspec.convert(call.body, Source, from_attributes=True)
     key = call.platform.sources.add(source, by=call.actor)
-    return types.AddedSource(source=source_of(call.platform.sources.get(source.name)), key=key)
+    return types.AddedSource(source=source_of(source), key=key)
 
 
 def get(call: Call[Nothing, None]) -> types.Source:
