@@ -18,6 +18,7 @@ BENCHMARKS: dict[str, tuple[Callable[..., Iterator[Figure]], dict[str, object]]]
     "timeline.read": (reads.timeline, {"people": 5_000, "events": 20_000}),
     "search": (search.run, {"people": 2_000, "per_sort": 20}),
     "postgres": (postgres.run, {"events": 20_000, "identifiers": 10_000}),
+    "postgres.runners": (postgres.runners, {"events": 20_000, "identifiers": 5_000}),
     "memory.1m": (reads.memory, {"people": 5_000, "events": 20_000}),
 }
 """Name → what measures it, and the options of a quick run."""

@@ -1,4 +1,4 @@
-"""postgres.river and postgres.read: the river and its readers over PostgreSQL, beside SQLite in the same run.
+"""postgres.river, postgres.read and postgres.runners: the river and its readers over PostgreSQL, beside SQLite.
 
 The server is a private one on the same machine, with its own defaults for durability. Both engines process the same
 log, so the floor of each figure is the embedded installation.
@@ -6,8 +6,11 @@ log, so the floor of each figure is the embedded installation.
 
 from __future__ import annotations
 
+import os
 import random
 import resource
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +21,7 @@ import zstandard
 from benchmarks.harness import Figure, folder, percentile
 from cauce.app import Platform
 from cauce.model import Source
+from cauce.runner import progress
 from cauce.settings import Settings
 from cauce.testing.postgres import PrivateServer
 from cauce.testing.world import load
@@ -106,6 +110,44 @@ def run(*, events: int = 300_000, identifiers: int = 100_000) -> Iterator[Figure
         name="postgres.read", value=value, unit="ms", floor=floor, ratio=value / floor, p99_ms=value, rss_mb=rss_mb,
         parameters={**size, "reads": READS, "median_ms": round(percentile(latencies, 0.5) * 1e3, 3)},
     )  # fmt: skip
+
+
+def runners(*, events: int = 200_000, identifiers: int = 50_000) -> Iterator[Figure]:
+    """Events a second of 1, 2 and 4 runner processes over one log each; the floor is one embedded runner."""
+    with folder() as scratch:
+        scratch.chmod(0o755)
+        embedded, _ = measured(scratch / "embedded", "embedded", events, identifiers)
+        floor = embedded["events_per_second"]
+        with PrivateServer.started(scratch, **DURABLE) as server:
+            for count in (1, 2, 4):
+                rate = crewed(scratch / f"runners{count}", server.fresh_database(), count, events, identifiers)
+                yield Figure(
+                    name="postgres.runners", value=rate, unit="events/s", floor=floor, ratio=rate / floor,
+                    rss_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3,
+                    parameters={"runners": count, "events": events, "identifiers": identifiers},
+                )  # fmt: skip
+
+
+def crewed(data: Path, tables: str, count: int, events: int, identifiers: int) -> float:
+    """Events a second of `count` runner processes, once all are at work, until the log is done."""
+    with Platform.open(Settings({"data": str(data), "tables": tables})) as platform:
+        fill(platform, events, identifiers)
+        command = [sys.executable, "-m", "cauce", "--data", str(data), "runner"]
+        environment = {**os.environ, "CAUCE_TABLES": tables}
+        crew = [subprocess.Popen(command, env=environment) for _ in range(count)]
+        try:
+            end = platform.log.end()
+            begun, started = end // 5, 0.0
+            while (done := progress(platform.reader)) < end:
+                if not started and done >= begun:
+                    begun, started = done, time.perf_counter()
+                time.sleep(0.01)
+            return (end - begun) * EVENTS_PER_REQUEST / (time.perf_counter() - started)
+        finally:
+            for process in crew:
+                process.terminate()
+            for process in crew:
+                process.wait()
 
 
 def measured(data: Path, tables: str, events: int, identifiers: int) -> tuple[dict[str, Any], list[float]]:

@@ -69,10 +69,8 @@ class QualityStage:
         self._forget()
 
     def refresh(self, *, decided: bool) -> None:
-        """Another runner has committed: what it saw is seen, and counters are read anew."""
+        """Another runner has committed: what it saw is seen, and its contracts hold here too."""
         self._seen.extend(store.seen_blocks(self._tables, self._seen.next_block))
-        self._counts.forget()
-        self._names.forget()
         if decided:
             self._contracts = _Contracts(self._starter, self._tables.select(f"select * from {store.CONTRACT.name}"))
             self._contracts_committed = self._contracts
@@ -89,7 +87,6 @@ class QualityStage:
         self._observed: list[tuple[Passage, Verdict]] = []
         self._entries: dict[int, Entry] = {}
         self._changed: set[int] = set()
-        self._erased = False
 
     def prefetch(self, passages: Sequence[Passage]) -> None:
         positions: list[int] = []
@@ -169,8 +166,6 @@ class QualityStage:
         self._seen.committed()
         self._counts.committed()
         self._names.committed()
-        if self._erased:
-            self._names.forget()  # an erasure counted them anew
         self._contracts_committed = self._contracts
         self._forget()
 
@@ -328,7 +323,6 @@ class QualityStage:
                     if entry is not None and entry.state in ("open", "erased"):
                         self._put(_decided(entry, event))
             case "person.erased":
-                self._erased = True
                 identifiers = _erased_by(event)
                 for entry in list(self._entries.values()):
                     if mentions(entry.form, entry.raw, identifiers):

@@ -188,9 +188,6 @@ class Tally:
     def committed(self) -> None:
         self.changes.clear()
 
-    def forget(self) -> None:
-        """After somebody else changed the table: nothing, because nothing of it is remembered."""
-
     def rolled_back(self) -> None:
         self.changes.clear()
 
