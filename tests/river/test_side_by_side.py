@@ -38,10 +38,12 @@ def test_several_runners_come_to_the_state_of_one(folder: Any, seed: int, runner
 def test_crashes_of_some_leave_no_trace(folder: Any, seed: int, batch: int) -> None:
     entries = traffic(seed, 80)
     expected = River(entries, history=folder()).drain().contents()
-    river = River(entries, history=folder())
-    deaths = river.drain_side_by_side(seed, 3, faulty=True, batch_records=batch)
-    assert deaths > 0
-    assert river.contents() == expected
+    deaths = 0
+    while not deaths:  # a lucky crew comes through; another one does not
+        river = River(entries, history=folder())
+        deaths = river.drain_side_by_side(seed, 3, faulty=True, batch_records=batch)
+        assert river.contents() == expected
+        seed += 1
 
 
 @examples(8)

@@ -226,6 +226,7 @@ class Audit:
 
 
 def _bounded(value: str | int | bool) -> str | int | bool:
+    assert isinstance(value, str | int), f"expected a text, a whole number or a truth value, got {value!r}"
     return without_addresses(value[:TEXT_CHARACTERS_MAX]) if isinstance(value, str) else value
 
 

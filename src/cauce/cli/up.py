@@ -161,10 +161,13 @@ def stopped_by_signals() -> Iterator[Callable[[], bool]]:
     yield lambda: stopping.is_set() or os.getppid() != parent
 
 
-@click.command(hidden=True)
+@click.command()
 @click.pass_context
 def runner(context: click.Context) -> None:
-    """Process the log until stopped (started by `cauce up`)."""
+    """Process the log until stopped, without a door; `cauce up` starts one by itself.
+
+    On PostgreSQL any number of them share the work. An embedded installation has one; a further one waits for its turn.
+    """
     with stopped_by_signals() as stopping, Platform.open(settings_of(context)) as platform:
         platform.run(stopping)
 

@@ -21,7 +21,7 @@ from starlette.routing import BaseRoute, Route
 from cauce import registry
 from cauce.console import guide, static_files
 from cauce.console.catalogues import SOURCE_LANGUAGE, catalogues
-from cauce.console.frame import ANYBODY, SIGNED_IN, Answer, Area, Led, Page, Sent, Shown, marked
+from cauce.console.frame import ANYBODY, SIGNED_IN, Answer, Area, Led, Page, Sent, Shown
 from cauce.console.rendering import rendered, warm
 from cauce.console.visit import Asked, Desk, Visit
 from cauce.console.words import words_of
@@ -53,16 +53,6 @@ HEADERS = {
     "x-content-type-options": "nosniff",
     "cache-control": "no-store",
     "vary": "accept-encoding, cookie, hx-request",
-}
-ROLES = {
-    "owner": marked("owner"),
-    "engineer": marked("engineer"),
-    "steward": marked("steward"),
-    "marketer": marked("marketer"),
-    "analyst": marked("analyst"),
-    "agent": marked("agent"),
-    "store_staff": marked("store staff"),
-    "privacy": marked("data protection"),
 }
 
 
@@ -251,7 +241,7 @@ def _frame(visit: Visit, place: Place | None) -> dict[str, Any]:
         "may": visit.may,
         "signed_in": signed_in,
         "who": visit.actor.name if signed_in else "",
-        "role": visit.say(ROLES[visit.actor.role]) if signed_in else "",
+        "role": visit.words.role(visit.actor.role) if signed_in else "",
         "csrf": visit.visitor.csrf,
         "navigation": _navigation(visit),
         "area": area,

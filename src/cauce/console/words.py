@@ -46,6 +46,19 @@ KINDS = {
     "push_token": marked("push token"),
     "ga_client_id": marked("Google Analytics id"),
     "whatsapp": marked("WhatsApp number"),
+    "crm_id": marked("CRM id"),
+    "pos_customer": marked("till customer number"),
+    "advertising_id": marked("advertising id"),
+}
+ROLES = {
+    "owner": marked("owner"),
+    "engineer": marked("engineer"),
+    "steward": marked("steward"),
+    "marketer": marked("marketer"),
+    "analyst": marked("analyst"),
+    "agent": marked("agent"),
+    "store_staff": marked("store staff"),
+    "privacy": marked("data protection"),
 }
 FATES = {
     "received": marked("received"),
@@ -194,6 +207,9 @@ class Words:
 
     def kind(self, name: str) -> str:
         return self.say(KINDS[name]) if name in KINDS else plain(name)
+
+    def role(self, name: str) -> str:
+        return self.say(ROLES[name])
 
     def fate(self, name: str) -> str:
         return self.say(FATES[name])

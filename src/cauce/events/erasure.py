@@ -498,7 +498,10 @@ def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
 
 def _database_contents(path: Path) -> Iterator[tuple[str, bytes]]:
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-        names = connection.execute("select name from sqlite_master where type = 'table'").fetchall()
+        # What a virtual table shows lies in ordinary tables beside it.
+        names = connection.execute(
+            "select name from sqlite_master where type = 'table' and sql not like 'create virtual%'"
+        ).fetchall()
         for (name,) in names:
             for row in connection.execute(f'select * from "{name}"'):
                 for cell in row:

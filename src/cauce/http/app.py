@@ -73,10 +73,10 @@ async def _live(receive: Receive, send: Send, closing: list[GroupCommit | Health
             return
 
 
-async def _problem(_request: Request, fault: Exception) -> Response:
+async def _problem(request: Request, fault: Exception) -> Response:
     assert isinstance(fault, CauceError)
-    return response_of(fault)
+    return response_of(fault, request)
 
 
 async def _unknown(request: Request, _fault: Exception) -> Response:
-    return response_of(NotFound(f"there is nothing at {request.url.path}", hint="See docs/reference"))
+    return response_of(NotFound(f"there is nothing at {request.url.path}", hint="See docs/reference"), request)

@@ -6,16 +6,6 @@ from cauce.access.api import PERMISSIONS, ROLES
 from cauce.console.frame import marked
 from cauce.console.words import Words
 
-ROLE_NAMES = {
-    "owner": marked("owner"),
-    "engineer": marked("engineer"),
-    "steward": marked("steward"),
-    "marketer": marked("marketer"),
-    "analyst": marked("analyst"),
-    "agent": marked("agent"),
-    "store_staff": marked("store staff"),
-    "privacy": marked("data protection"),
-}
 ROLE_TEXTS = {
     "owner": marked("Runs the installation and decides who else gets in."),
     "engineer": marked("Connects channels, watches the river, mends what is broken."),
@@ -79,13 +69,8 @@ ACTIONS = {
 }
 """What is noted most, in words; what is not here is shown by its code."""
 
-assert ROLE_NAMES.keys() == ROLE_TEXTS.keys() == ROLES.keys()
+assert ROLE_TEXTS.keys() == ROLES.keys()
 assert PERMISSION_TEXTS.keys() == PERMISSIONS.keys()
-
-
-def role_said(words: Words, role: str) -> str:
-    """A role's name as it is shown."""
-    return words.say(ROLE_NAMES[role])
 
 
 def action_said(words: Words, action: str) -> str:

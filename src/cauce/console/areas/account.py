@@ -6,7 +6,7 @@ from typing import Any
 
 from cauce.access.api import CHARACTERS_MIN, Account, Made, PasswordRefused
 from cauce.console.areas import account_parts as parts
-from cauce.console.areas.access_words import ROLE_TEXTS, role_said
+from cauce.console.areas.access_words import ROLE_TEXTS
 from cauce.console.areas.sign_in import PASSWORD_FAULTS, waiting
 from cauce.console.catalogues import catalogues
 from cauce.console.frame import Answer, Area, Led, Page, Shown, marked
@@ -39,7 +39,7 @@ def _shown(
     mine = own(visit)
     return {
         "account": mine,
-        "role_name": role_said(visit.words, mine.role),
+        "role_name": visit.words.role(mine.role),
         "role_text": visit.say(ROLE_TEXTS[mine.role]),
         "permissions": parts.permissions(visit, mine.actor),
         "faults": faults or {},

@@ -6,7 +6,7 @@ from typing import Any
 
 from cauce.access.api import GRANTABLE, ROLES, Account, Made
 from cauce.console.areas import account_parts as parts
-from cauce.console.areas.access_words import PERMISSION_TEXTS, ROLE_TEXTS, role_said
+from cauce.console.areas.access_words import PERMISSION_TEXTS, ROLE_TEXTS
 from cauce.console.frame import Answer, Area, Led, Page, Shown, marked
 from cauce.console.visit import Visit
 from cauce.errors import Conflict, DefinitionInvalid, NotFound
@@ -33,7 +33,7 @@ def _row(visit: Visit, account: Account) -> dict[str, Any]:
     return {
         "id": account.id,
         "name": account.name,
-        "role": role_said(visit.words, account.role),
+        "role": visit.words.role(account.role),
         "extra": [visit.say(PERMISSION_TEXTS[name]) for name in account.extra],
         "created": account.created,
         "signed_in": account.signed_in,
@@ -56,7 +56,7 @@ def _form(visit: Visit, faults: dict[str, str] | None = None) -> dict[str, Any]:
     return {
         "name": visit.form.get("name", "")[:63],
         "role": visit.form.get("role", "steward"),
-        "roles": [(role, role_said(visit.words, role), visit.say(ROLE_TEXTS[role])) for role in ROLES],
+        "roles": [(role, visit.words.role(role), visit.say(ROLE_TEXTS[role])) for role in ROLES],
         "grants": _grants(visit, visit.form.getlist("extra")),
         "faults": faults or {},
     }
@@ -107,9 +107,9 @@ def _one(visit: Visit, account: Account) -> dict[str, Any]:
         "account": account,
         "state": _state(account),
         "is_mine": account.id == visit.actor.account,
-        "role_name": role_said(visit.words, account.role),
+        "role_name": visit.words.role(account.role),
         "role_text": visit.say(ROLE_TEXTS[account.role]),
-        "roles": [(role, role_said(visit.words, role)) for role in ROLES],
+        "roles": [(role, visit.words.role(role)) for role in ROLES],
         "grants": _grants(visit, account.extra),
         "permissions": parts.permissions(visit, account.actor),
         "sessions": parts.sessions(visit, account),
