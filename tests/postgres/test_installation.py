@@ -195,6 +195,7 @@ def test_a_batch_costs_round_trips_that_do_not_grow_with_it(pool: Pool, tmp_path
 # --- cuts and restarts -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.postgres
 def test_any_cut_costs_a_batch_only(pool: Pool, proxy: Proxy, tmp_path: Path) -> None:
     """The connection is cut after any number of bytes, by either side; what is there in the end is the same."""
     entries = traffic(11, 150, with_garbage=True)
@@ -220,6 +221,7 @@ def test_any_cut_costs_a_batch_only(pool: Pool, proxy: Proxy, tmp_path: Path) ->
         assert [check for check in verified(bystander) if not check.good] == []
 
 
+@pytest.mark.postgres
 def test_a_restarted_server_costs_a_batch_only(tmp_path: Path) -> None:
     entries = traffic(12, 120)
     with (

@@ -26,7 +26,7 @@ ELSEWHERE = {
     },
 }
 """Tests that run over PostgreSQL too, by module; None for all."""
-FEW = 2
+FEW = 1
 """Examples of a generated test that the quick run tries over PostgreSQL; the marker `postgres` tries all."""
 
 

@@ -98,7 +98,7 @@ BODIES = (
 )
 
 
-@examples(60)
+@examples(25)
 @given(bodies=st.lists(st.tuples(st.sampled_from(CONNECTORS), BODIES), min_size=1, max_size=8), batch=st.integers(1, 9))
 def test_garbage_never_stops_the_river(folder: Any, bodies: list[tuple[str, bytes]], batch: int) -> None:
     good = msgspec.json.encode({"batch": [{"type": "track", "event": "Good", "messageId": "good", "userId": "u-good"}]})

@@ -187,11 +187,13 @@ def check(running: KillableCauce, senders: Senders) -> None:
         assert [table for table in report.tables if not table.equal] == []
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(240)
 def test_acknowledged_events_are_stored_once_whatever_is_killed(running: KillableCauce) -> None:
     check(running, kill_at_random(running, random.Random(5), ["runner", "everything"]))
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(120)
 def test_an_orphaned_runner_ends_and_a_dead_one_is_replaced(running: KillableCauce) -> None:
     running.start()

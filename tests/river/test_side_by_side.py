@@ -23,7 +23,7 @@ def examples(count: int) -> settings:
     return settings(max_examples=count, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 
 
-@examples(15)
+@examples(8)
 @given(seed=SEEDS, runners=st.integers(1, 4), batch=st.integers(1, 9))
 def test_several_runners_come_to_the_state_of_one(folder: Any, seed: int, runners: int, batch: int) -> None:
     entries = traffic(seed, 80, with_garbage=True)
@@ -33,7 +33,7 @@ def test_several_runners_come_to_the_state_of_one(folder: Any, seed: int, runner
     assert river.contents() == expected
 
 
-@examples(15)
+@examples(5)
 @given(seed=SEEDS, batch=st.integers(1, 9))
 def test_crashes_of_some_leave_no_trace(folder: Any, seed: int, batch: int) -> None:
     entries = traffic(seed, 80)
@@ -46,7 +46,7 @@ def test_crashes_of_some_leave_no_trace(folder: Any, seed: int, batch: int) -> N
         seed += 1
 
 
-@examples(8)
+@examples(5)
 @given(seed=SEEDS)
 def test_history_files_of_several_runners_hold_every_event_once(folder: Any, seed: int) -> None:
     history = folder()
@@ -63,7 +63,7 @@ def test_history_files_of_several_runners_hold_every_event_once(folder: Any, see
     assert sorted(listed) == stored[: len(listed)]
 
 
-@examples(15)
+@examples(5)
 @given(seed=SEEDS)
 def test_what_was_prepared_before_a_decision_is_read_as_the_decision_wants_it(folder: Any, seed: int) -> None:
     """Two runners hold stretches; the first of them changes how a source's numbers are read."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from cauce.search.store import Index
 from tests.running import RunningCauce
@@ -32,6 +33,7 @@ def names_in(path: Path) -> set[str]:
         index.close()
 
 
+@pytest.mark.soak
 def test_the_index_follows_by_itself_also_after_a_kill(running_cauce: RunningCauce) -> None:
     running = running_cauce
     path = running.folder / "search.db"

@@ -54,7 +54,7 @@ def read_text(sort: str, text: str) -> Read:
     except yaml.MarkedYAMLError as fault:
         mark = fault.problem_mark or fault.context_mark
         return _wrong(mark.line + 1 if mark else 1, fault.problem or str(fault))
-    except (yaml.YAMLError, RecursionError) as fault:
+    except (yaml.YAMLError, RecursionError, ValueError) as fault:  # a date that is none is a ValueError
         return _wrong(1, str(fault).splitlines()[0])
     except DefinitionInvalid as fault:
         return _wrong(int(fault.hint or 1), fault.message)
@@ -65,10 +65,14 @@ def read_text(sort: str, text: str) -> Read:
 
 
 def _composed(text: str) -> Any:
-    """The nodes of a YAML text; anchors are refused, because a small text with many can mean a huge document."""
+    """The nodes of a YAML text whose values can be read.
+
+    Anchors are refused, because a small text with many can mean a huge document.
+    """
     for token in yaml.scan(text, yaml.SafeLoader):
         if isinstance(token, yaml.AnchorToken | yaml.AliasToken):
             raise DefinitionInvalid("anchors and aliases cannot be used here", hint=str(token.start_mark.line + 1))
+    yaml.safe_load(text)
     return yaml.compose(text, yaml.SafeLoader)
 
 
