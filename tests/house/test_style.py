@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-
-import pytest
+from functools import wraps
 
 from tests.house.tree import ROOT, files, modules, name, parsed
 
@@ -31,7 +30,27 @@ LATE_PACKAGES_ALLOWED = {
 }
 
 
-@pytest.mark.parametrize("path", modules("src") + modules("benchmarks") + modules("tests"), ids=name)
+def for_each(paths):
+    """One test of all files, which tells every one that fails: a test for each would cost more than what it does."""
+
+    def test_of(check):
+        @wraps(check)
+        def test():
+            faults = []
+            for path in paths:
+                try:
+                    check(path)
+                except AssertionError as fault:
+                    faults.append(f"{name(path)}: {fault}")
+            assert not faults, "\n".join(faults)
+
+        del test.__wrapped__  # pytest would ask for the argument of what is wrapped
+        return test
+
+    return test_of
+
+
+@for_each(modules("src") + modules("benchmarks") + modules("tests"))
 def test_functions_and_classes_are_short(path):
     long = [
         f"{node.name} has {node.end_lineno - node.lineno + 1} lines"
@@ -47,12 +66,12 @@ def test_functions_and_classes_are_short(path):
     assert not long + wide, f"{name(path)}: split what does more than one thing"
 
 
-@pytest.mark.parametrize("path", modules("src"), ids=name)
+@for_each(modules("src"))
 def test_every_module_says_what_it_is(path):
     assert ast.get_docstring(parsed(path)), f"{name(path)} has no docstring"
 
 
-@pytest.mark.parametrize("path", RULE_FILES, ids=name)
+@for_each(RULE_FILES)
 def test_rules_take_time_and_chance_as_arguments(path):
     assert not CLOCK_OR_CHANCE.findall(path.read_text(encoding="utf-8"))
 
@@ -61,7 +80,7 @@ def module_name(path):
     return ".".join(path.relative_to(ROOT / "src").with_suffix("").parts)
 
 
-@pytest.mark.parametrize("path", modules("src"), ids=name)
+@for_each(modules("src"))
 def test_no_import_hides_in_a_function(path):
     here = module_name(path)
     hidden = []
@@ -96,7 +115,7 @@ def test_nothing_happens_at_import():
 EXCLUSION = re.compile(r"#\s*noqa(?P<codes>:\s*[A-Z]+\d+(?:,\s*[A-Z]+\d+)*)?(?P<reason>.*)$", re.M)
 
 
-@pytest.mark.parametrize("path", files(".py"), ids=name)
+@for_each(files(".py"))
 def test_every_lint_exclusion_has_a_code_and_a_reason(path):
     if path.name == "test_style.py":
         return

@@ -60,10 +60,9 @@ def judge(api, name, mode, requests):
     answers()
 
 
-@pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
 @pytest.mark.parametrize("name", [operation.name for operation in OPERATIONS])
-def test_whatever_is_sent_is_answered_as_told(api, name, mode):
-    judge(api, name, mode, QUICK)
+def test_whatever_is_sent_is_answered_as_told(api, name):
+    judge(api, name, GenerationMode.NEGATIVE, QUICK)
 
 
 @pytest.mark.soak
