@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -18,14 +17,6 @@ from tests.console.seat import make, sign_in
 from tests.http.serving import serving
 from tests.reference import missing
 
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--no-first-run",
-)
 PICTURES = Path(__file__).resolve().parents[2] / "build/pictures"
 """Where screenshots are left for who wants to look; `build` is no part of the repository."""
 AXE = Path(__file__).parent / "node_modules/axe-core/axe.min.js"
@@ -40,20 +31,6 @@ class Served:
     def __init__(self, url: str, platform: Platform) -> None:
         self.url = url
         self.platform = platform
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    """A real Chromium without a window."""
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 only where there is a browser
-
-    program = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUM)), None)
-    if program is None:
-        missing("Chromium (command chromium)")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.reference import missing
 from tests.sdk.shop import PACKAGES
-
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 
 @pytest.fixture(scope="session")
@@ -40,14 +28,6 @@ def packages() -> Path:
 
 
 @pytest.fixture(scope="session")
-def browser(packages: Path) -> Iterator[object]:
-    """A real Chromium without a window."""
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 only those who test browsers need it
-
-    program = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUM)), None)
-    if program is None:
-        missing("Chromium (command chromium)")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, headless=True, args=list(FLAGS))
-        yield chromium
-        chromium.close()
+def browser(packages: Path, chromium: Any) -> Any:
+    """A real Chromium without a window, and the SDKs for it."""
+    return chromium

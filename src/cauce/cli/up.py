@@ -25,6 +25,8 @@ from cauce.http.app import create_app
 from cauce.settings import Settings
 
 RESTART_SECONDS_MAX = 5.0
+STOP_SECONDS_MAX = 15.0
+"""How long a companion may take to end by itself."""
 BACKLOG = 2_048
 INDEXER_NICENESS = 10
 
@@ -46,7 +48,9 @@ class Companion:
         self._stopping.set()
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
-        self._thread.join(timeout=30)
+            self._thread.join(timeout=STOP_SECONDS_MAX)
+            self._process.kill()  # whatever it waits for: what it did not commit, the next one does again
+        self._thread.join(timeout=STOP_SECONDS_MAX)
 
     def _watch(self) -> None:
         wait_seconds = 0.1
