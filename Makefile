@@ -35,7 +35,7 @@ lint: setup
 	@.venv/bin/mypy
 
 test: lint
-	@$(RUN) -m pytest -n 2 -m 'not reference and not sdk and not browser and not soak and not postgres' $(ARGS)
+	@$(RUN) -m pytest -n 2 --dist worksteal -m 'not reference and not sdk and not browser and not soak and not postgres' $(ARGS)
 
 bench: setup
 	@.venv/bin/cauce bench $(NAME) $(ARGS)
