@@ -16,33 +16,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import zstandard
-
 from benchmarks.harness import Figure, folder, percentile
+from benchmarks.river import EVENTS_PER_REQUEST, fill_log
 from cauce.app import Platform
-from cauce.model import Source
 from cauce.runner import progress
 from cauce.settings import Settings
 from cauce.testing.postgres import PrivateServer
-from cauce.testing.world import load
 
-EVENTS_PER_REQUEST = 20
 DURABLE = {"fsync": "on", "full_page_writes": "on", "max_wal_size": "4GB", "shared_buffers": "512MB"}
 READS = 2_000
-
-
-def fill(platform: Platform, events: int, identifiers: int) -> None:
-    """Puts events of about 1 KB into the log, as the intake would."""
-    compress = zstandard.ZstdCompressor(level=1).compress
-    platform.sources.add(Source("bench", "web"))
-    waiting: list[bytes] = []
-    for body in load(events=events, identifiers=identifiers, seed=1, events_per_request=EVENTS_PER_REQUEST):
-        waiting.append(compress(body))
-        if len(waiting) == 1_000:
-            platform.append("bench", "tracking", waiting)
-            waiting = []
-    if waiting:
-        platform.append("bench", "tracking", waiting)
 
 
 def flow(platform: Platform) -> dict[str, Any]:
@@ -131,7 +113,7 @@ def runners(*, events: int = 200_000, identifiers: int = 50_000) -> Iterator[Fig
 def crewed(data: Path, tables: str, count: int, events: int, identifiers: int) -> float:
     """Events a second of `count` runner processes, once all are at work, until the log is done."""
     with Platform.open(Settings({"data": str(data), "tables": tables})) as platform:
-        fill(platform, events, identifiers)
+        fill_log(platform, events, identifiers)
         command = [sys.executable, "-m", "cauce", "--data", str(data), "runner"]
         environment = {**os.environ, "CAUCE_TABLES": tables}
         crew = [subprocess.Popen(command, env=environment) for _ in range(count)]
@@ -154,7 +136,7 @@ def measured(data: Path, tables: str, events: int, identifiers: int) -> tuple[di
     """(what `flow` says, seconds of each read) of a fresh installation."""
     with Platform.open(Settings({"data": str(data), "tables": tables})) as platform:
         started = time.perf_counter()
-        fill(platform, events, identifiers)
+        fill_log(platform, events, identifiers)
         seconds = time.perf_counter() - started
         found = flow(platform)
         found["log_events_per_second"] = round(events / seconds)

@@ -29,19 +29,24 @@ FLOOR_EVENTS = 200_000
 
 
 def fill(data: Path, events: int, identifiers: int, *, seed: int = 1) -> None:
-    """Puts `events` events of about 1 KB into the log of an installation, as the intake would."""
-    compress = zstandard.ZstdCompressor(level=1).compress
+    """Puts events into the log of the installation in a folder."""
     with Platform.open(Settings({"data": str(data)})) as platform:
-        if not any(source.name == "bench" for source in platform.sources.list()):
-            platform.sources.add(Source("bench", "web"))
-        waiting: list[bytes] = []
-        for body in load(events=events, identifiers=identifiers, seed=seed, events_per_request=EVENTS_PER_REQUEST):
-            waiting.append(compress(body))
-            if len(waiting) == 1_000:
-                platform.append("bench", "tracking", waiting)
-                waiting = []
-        if waiting:
+        fill_log(platform, events, identifiers, seed=seed)
+
+
+def fill_log(platform: Platform, events: int, identifiers: int, *, seed: int = 1) -> None:
+    """Puts `events` events of about 1 KB into the log, as the intake would."""
+    compress = zstandard.ZstdCompressor(level=1).compress
+    if not any(source.name == "bench" for source in platform.sources.list()):
+        platform.sources.add(Source("bench", "web"))
+    waiting: list[bytes] = []
+    for body in load(events=events, identifiers=identifiers, seed=seed, events_per_request=EVENTS_PER_REQUEST):
+        waiting.append(compress(body))
+        if len(waiting) == 1_000:
             platform.append("bench", "tracking", waiting)
+            waiting = []
+    if waiting:
+        platform.append("bench", "tracking", waiting)
 
 
 def floor(data: Path, events: int) -> float:

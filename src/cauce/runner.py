@@ -199,20 +199,13 @@ class Runner:
         """Takes a stretch that nobody else has, and decodes it; whether this runner has one now."""
         turns = self._turns
         assert turns is not None, "a runner that is alone has nothing to prepare"
-        done = progress(self.tables)
-        part = self._part
-        if part is not None and part.after > done and turns.take(done // self.batch_records):
-            turns.leave(part.stretch)  # who had the stretch before is gone: somebody must do it
-            part = None
-        self._part = part or self._prepared(turns, done, until)
-        return self._part is not None
+        return self._part_at(turns, progress(self.tables), until) is not None
 
     def _take_turn(self, turns: Turns, until: int | None) -> int:
         """Commits what was prepared, when all before it is committed; the number of records."""
-        if not self.prepare(until):
-            return 0
-        part = self._part
-        if part is None or part.after > progress(self.tables):
+        done = progress(self.tables)
+        part = self._part_at(turns, done, until)
+        if part is None or part.after > done:
             return 0
         self._part = None
         try:
@@ -224,18 +217,28 @@ class Runner:
         finally:
             turns.leave(part.stretch)
 
+    def _part_at(self, turns: Turns, done: int, until: int | None) -> Part | None:
+        """The part that this runner has or takes when records up to `done` are committed."""
+        part = self._part
+        if part is not None and part.after > done and turns.take(done // self.batch_records):
+            turns.leave(part.stretch)  # who had the stretch before is gone: somebody must do it
+            part = None
+        self._part = part or self._prepared(turns, done, until)
+        return self._part
+
     def _prepared(self, turns: Turns, done: int, until: int | None) -> Part | None:
         """The first stretch with records that this runner can take, decoded."""
         first = done // self.batch_records
+        last = self.log.end() if until is None else min(until, self.log.end())
         for stretch in range(first, first + STRETCHES_AHEAD):
             after = max(done, stretch * self.batch_records)
-            end = (stretch + 1) * self.batch_records
-            if self.log.end() <= after or (until is not None and until <= after):
+            end = min(last, (stretch + 1) * self.batch_records)
+            if last <= after:
                 return None
             if not turns.take(stretch):
                 continue
             found = self.log.read(after, records_max=self.batch_records, bytes_max=self.batch_bytes)
-            records = [record for record in found if record.offset <= (end if until is None else min(end, until))]
+            records = [record for record in found if record.offset <= end]
             if records:
                 groups = tuple((group, self._items(group)) for group in _cut(records))
                 return Part(stretch, after, self._decided, groups)

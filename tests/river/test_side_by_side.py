@@ -52,6 +52,11 @@ def test_history_files_of_several_runners_hold_every_event_once(folder: Any, see
     history = folder()
     river = River(traffic(seed, 120), history=history)
     river.drain_side_by_side(seed, 3, batch_records=4, history_rows=10, history_files_max=3)
+    last = river.runner(history_rows=10, history_files_max=3)
+    last.idle()
+    last.stages[-1].wait()  # type: ignore[attr-defined]
+    last.idle()  # lists the file that was being made
+    last.close()
     stored = [event.event.position for chunk in river.views().archive.scan() for event in chunk]
     manifest = json.loads((history / "manifest.json").read_bytes())
     listed = [

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from cauce.engines.api import Capabilities, Merge, Reader, Row, Table
+from cauce.engines.ranges import within
 from cauce.errors import Locked, StorageBroken
 from cauce.model import Record
 
@@ -92,16 +93,10 @@ class SqliteReader:
         descending: bool = False,
         limit: int = 0,
     ) -> list[Row]:
-        rest = table.key[1:]
-        where = [f"{table.key[0]} = ?"]
-        parameters: list[Any] = [prefix]
-        for bound, sign in ((after, ">"), (before, "<")):
-            if bound:
-                where.append(f"({', '.join(rest[: len(bound)])}) {sign} ({', '.join('?' * len(bound))})")
-                parameters += bound
+        where, parameters = within(table, prefix, after, before)
         direction = " desc" if descending else ""
-        order = ", ".join(f"{column}{direction}" for column in rest)
-        tail = f" where {' and '.join(where)} order by {order}" + (f" limit {int(limit)}" if limit else "")
+        order = ", ".join(f"{column}{direction}" for column in table.key[1:])
+        tail = f" where {where} order by {order}" + (f" limit {int(limit)}" if limit else "")
         columns = ", ".join(table.names)
         with self.snapshot():  # a writer may drop a merged run between the list of runs and the reading
             lists = [

@@ -235,7 +235,7 @@ class Quality:
                 raise DefinitionInvalid(f"expected the code of a reason, got {reason!r}")
             conditions.append("reasons like ? escape '!'")
             parameters.append(f'%"code":"{reason.replace("_", "!_")}"%')  # type: ignore[arg-type]
-        return store.entries_where(self._reader, " and ".join(conditions), list(parameters), limit)
+        return store.entries_where(self._reader, " and ".join(conditions), parameters, limit)
 
     def entry(self, position: int) -> Entry:
         """The quarantined item at a position; NotFound when there is none."""
@@ -299,7 +299,7 @@ class Quality:
         found: list[Entry] = []
         while len(found) < limit:
             bound = [] if edge <= 0 else [f"position {'>' if rising else '<'} ?"]
-            entries = store.entries_ordered(
+            entries = store.entries_where(
                 self._reader,
                 " and ".join([*conditions, *bound]) or "1 = 1",
                 [*parameters, edge] if bound else parameters,

@@ -84,6 +84,8 @@ TABLES = (COUNT, NAME, BREACH, QUARANTINE, CONTRACT, SEEN)
 RECEIVED = "received"
 SEEN_BLOCKS_PER_QUERY = 256
 _ENTRY_COLUMNS = ", ".join(QUARANTINE.names)
+_CLIENTS_WORDS = tuple(QUARANTINE.names.index(name) for name in ("channel", "event_id", "name"))
+"""Columns that may hold a NUL, because a client wrote it (which is why the entry is here); no table keeps one."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -128,11 +130,7 @@ def entry_of(row: Row) -> Entry:
 
 def row_of(entry: Entry) -> Row:
     values = list(msgspec.structs.astuple(entry))
-    for place in (
-        2,
-        3,
-        4,
-    ):  # what a client calls things may hold NUL, which is why it is here, and which no table keeps
+    for place in _CLIENTS_WORDS:
         values[place] = values[place].replace("\x00", "\ufffd")
     values[7] = msgspec.json.encode(entry.reasons).decode()
     return tuple(values)
@@ -150,16 +148,10 @@ def all_entries(reader: Reader) -> Iterator[Entry]:
         yield from map(entry_of, rows)
 
 
-def entries_where(reader: Reader, conditions: str, parameters: list[Any], limit: int) -> list[Entry]:
-    """Entries that meet `conditions` (SQL over the columns of the table), by position."""
-    sql = f"select {_ENTRY_COLUMNS} from quarantine where {conditions} order by position limit ?"
-    return [entry_of(row) for row in reader.select(sql, [*parameters, limit])]
-
-
-def entries_ordered(
-    reader: Reader, conditions: str, parameters: Sequence[Any], limit: int, *, newest_first: bool
+def entries_where(
+    reader: Reader, conditions: str, parameters: Sequence[Any], limit: int, *, newest_first: bool = False
 ) -> list[Entry]:
-    """As `entries_where`, in either order."""
+    """Entries that meet `conditions` (SQL over the columns of the table), by position."""
     order = "position desc" if newest_first else "position"
     sql = f"select {_ENTRY_COLUMNS} from quarantine where {conditions} order by {order} limit ?"
     return [entry_of(row) for row in reader.select(sql, [*parameters, limit])]

@@ -11,6 +11,7 @@ from typing import Any
 from cauce.engines.api import Capabilities, Merge, Reader, Row, Table
 from cauce.engines.postgres.session import Session, lock_number, settings_of, translated
 from cauce.engines.postgres.wire import ENCODERS, integers
+from cauce.engines.ranges import within
 from cauce.errors import StorageBroken
 
 ROWS_PER_STATEMENT = 20_000
@@ -78,15 +79,9 @@ class PostgresReader:
         descending: bool = False,
         limit: int = 0,
     ) -> list[Row]:
-        rest = table.key[1:]
-        where = [f'"{table.key[0]}" = ?']
-        parameters: list[Any] = [prefix]
-        for bound, sign in ((after, ">"), (before, "<")):
-            if bound:
-                where.append(f"({_list(rest[: len(bound)])}) {sign} ({', '.join('?' * len(bound))})")
-                parameters += bound
-        order = ", ".join(f'"{column}"{" desc" if descending else ""}' for column in rest)
-        sql = f'select {_list(table.names)} from "{table.name}" where {" and ".join(where)} order by {order}'
+        where, parameters = within(table, prefix, after, before)
+        order = ", ".join(f'"{column}"{" desc" if descending else ""}' for column in table.key[1:])
+        sql = f'select {_list(table.names)} from "{table.name}" where {where} order by {order}'
         return self.select(f"{sql} limit {int(limit)}" if limit else sql, parameters)
 
     def scan_all(self, table: Table, batch: int = 10_000) -> Iterator[list[Row]]:
