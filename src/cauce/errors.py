@@ -5,6 +5,8 @@
     ├── DefinitionInvalid          a contract, rule set, computed trait or mapping does not make sense
     ├── NotFound                   what was asked for is not there
     ├── Conflict                   what was asked for contradicts what is there
+    │   ├── Shortage               less is there than what was asked for
+    │   └── Ended                  what it refers to is no longer open
     ├── Unauthorised               no key, a wrong key, or a key without the right
     ├── Forbidden                  somebody known who may not do this
     ├── Unreadable                 bytes that are not what they claim to be (JSON, gzip, CSV …)
@@ -51,6 +53,20 @@ class NotFound(CauceError):
 
 class Conflict(CauceError):
     code = "conflict"
+
+
+class Shortage(Conflict):
+    """`details` say what was wanted and what can be had."""
+
+    code = "shortage"
+
+    def __init__(self, message: str, *, hint: str = "", details: object = None) -> None:
+        super().__init__(message, hint=hint)
+        self.details = details
+
+
+class Ended(Conflict):
+    code = "ended"
 
 
 class Unauthorised(CauceError):

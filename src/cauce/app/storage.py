@@ -54,6 +54,12 @@ class Storage(Protocol):
         """Sources, accounts and what else doors write themselves."""
         ...
 
+    def commerce(self) -> Tables:
+        """Stock, orders, points and bookings: what commands write, apart from the river."""
+        ...
+
+    def commerce_reader(self) -> Reader: ...
+
     def reader(self) -> Reader:
         """The committed state."""
         ...
@@ -137,6 +143,12 @@ class EmbeddedStorage:
     def control(self) -> Tables:
         return SqliteTables(self._folder / "control.db", cache_mb=4, durable=True)
 
+    def commerce(self) -> Tables:
+        return SqliteTables(self._folder / "commerce.db", cache_mb=64, durable=True)
+
+    def commerce_reader(self) -> Reader:
+        return SqliteReader(self._folder / "commerce.db")
+
     def reader(self) -> Reader:
         return SqliteReader(self._state)
 
@@ -218,6 +230,12 @@ class PostgresStorage:
 
     def control(self) -> Tables:
         return self._database.tables(self._database.control)
+
+    def commerce(self) -> Tables:
+        return self._database.tables(self._database.commerce)
+
+    def commerce_reader(self) -> Reader:
+        return self._database.reader(self._database.commerce)
 
     def reader(self) -> Reader:
         return self._database.reader(self._database.state)

@@ -26,6 +26,8 @@ class Table(msgspec.Struct, frozen=True):
     in key order by a leading integer column (a timeline): an engine may keep it as sorted runs that it merges now and
     then, because random writes into one big tree are slow. `indexes` are further column tuples to look rows up by.
     `fixed` are columns that a key determines for good: rewriting a row leaves them, and so their indexes, alone.
+    `checks` are conditions over its columns (ANSI SQL) without which the engine refuses a row. `sealed`: rows are only
+    added; the engine refuses to change or to remove one.
     """
 
     name: str
@@ -34,6 +36,8 @@ class Table(msgspec.Struct, frozen=True):
     layout: Literal["rows", "runs"] = "rows"
     indexes: tuple[tuple[str, ...], ...] = ()
     fixed: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()
+    sealed: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:

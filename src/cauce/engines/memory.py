@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from cauce.engines.api import Capabilities, Reader, Row, Table
-from cauce.engines.sqlite import SqliteReader, SqliteTables
+from cauce.engines.sqlite import SqliteReader, SqliteTables, upsert_of
 from cauce.model import Record
 
 
@@ -33,7 +33,7 @@ class MemoryTables(SqliteTables):
 
     def upsert(self, table: Table, rows: Iterable[Row]) -> None:
         marks = ",".join("?" * len(table.columns))
-        self._connection.executemany(f"insert or replace into {table.name} values ({marks})", rows)
+        self._connection.executemany(upsert_of(table, marks), rows)
 
     def scrub(self) -> None:
         """Nothing is left behind in memory."""

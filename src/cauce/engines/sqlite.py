@@ -172,12 +172,18 @@ class SqliteTables(SqliteReader):
             )
         else:
             columns += f", primary key ({', '.join(table.key)})"
+        columns += "".join(f", check ({condition})" for condition in table.checks)
         self._connection.execute(f"create table if not exists {name} ({columns}){'' if single else ' without rowid'}")
         present = [(row[1], row[2].lower()) for row in self._connection.execute(f"pragma table_info({name})")]
         if present != [(column, kind) for column, kind in table.columns]:
             raise StorageBroken(
                 f"table {name} in {self.path} has columns {present}, expected {list(table.columns)}",
                 hint="It was written by another version; rebuild the state with `cauce replay --apply`",
+            )
+        for change in ("update", "delete") if table.sealed else ():
+            self._connection.execute(
+                f"create trigger if not exists {name}_no_{change} before {change} on {name} "
+                f"begin select raise(abort, 'rows of {name} are never changed'); end"
             )
         for index in table.indexes:
             self._connection.execute(
@@ -209,7 +215,7 @@ class SqliteTables(SqliteReader):
     def upsert(self, table: Table, rows: Iterable[Row]) -> None:
         marks = ",".join("?" * len(table.columns))
         if table.layout == "rows":
-            self._connection.executemany(_upsert_of(table, marks), rows)
+            self._connection.executemany(upsert_of(table, marks), rows)
             return
         ordered = sorted(rows, key=_key_of(table))
         if not ordered:
@@ -356,8 +362,10 @@ class SqliteLog:
             self._connection.close()
 
 
-def _upsert_of(table: Table, marks: str) -> str:
+def upsert_of(table: Table, marks: str) -> str:
     """Replaces a row in place where it has fixed columns; `replace` would write all its indexes anew."""
+    if table.sealed:
+        return f"insert into {table.name} values ({marks})"
     if not table.fixed:
         return f"insert or replace into {table.name} values ({marks})"
     changing = [name for name in table.names if name not in table.key and name not in table.fixed]

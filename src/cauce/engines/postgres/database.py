@@ -13,8 +13,8 @@ from cauce.engines.postgres.turns import PostgresTurns
 from cauce.engines.postgres.wire import texts
 from cauce.errors import CauceError, Locked, StorageBroken
 
-_STEPS: tuple[tuple[str, ...], ...] = ((*log.SCHEMA, *lease.SCHEMA),)
-"""What leads from version n of the schema to n + 1."""
+_STEPS: tuple[tuple[str, ...], ...] = ((*log.SCHEMA, *lease.SCHEMA), ())
+"""What leads from version n of the schema to n + 1; missing schemas are made by every step."""
 
 
 class Database:
@@ -23,7 +23,9 @@ class Database:
     def __init__(self, url: str, prefix: str = PREFIX) -> None:
         self.url = url
         self.home = prefix
-        self.state, self.control, self.replay = (f"{prefix}_{part}" for part in ("state", "control", "replay"))
+        self.state, self.control, self.commerce, self.replay = (
+            f"{prefix}_{part}" for part in ("state", "control", "commerce", "replay")
+        )
         self._session = Session(url, "cauce", settings_of(prefix, durable=True))
 
     def prepare(self, fingerprint: str, *, may_arrive: bool = False) -> None:
@@ -77,7 +79,7 @@ class Database:
         tables = self._session.ask(
             b"select schemaname, tablename from pg_tables where schemaname = any(%b) "
             b"and (schemaname, tablename) <> all (values (%b, 'installation'), (%b, 'log_end'), (%b, 'lease'))",
-            [texts([self.home, self.state, self.control]), self.home, self.home, self.home],
+            [texts([self.home, self.state, self.control, self.commerce]), self.home, self.home, self.home],
         )
         return not any(
             self._session.ask(f'select exists (select from "{schema}"."{table}")'.encode())[0][0]
@@ -140,7 +142,7 @@ class Database:
             session.begin()
             try:
                 present = {name for (name,) in session.ask(b"select nspname from pg_namespace")}
-                for schema in (self.home, self.state, self.control, self.replay):
+                for schema in (self.home, self.state, self.control, self.commerce, self.replay):
                     if schema not in present:  # asking for one that is there needs the right to create all the same
                         session.change(f'create schema "{schema}"'.encode())
                 if version == 0:

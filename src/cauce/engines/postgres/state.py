@@ -37,10 +37,10 @@ _MERGED = {
 def _upsert(table: Table, how: tuple[tuple[str, str], ...]) -> bytes:
     changes = ", ".join(_MERGED[sort].format(table.name, name) for name, sort in how)
     change = f"update set {changes}" if how else "nothing"
+    conflict = "" if table.sealed else f" on conflict ({_list(table.key)}) do {change}"
     return (
         f'insert into "{table.name}" ({_list(table.names)}) '
-        f"select * from unnest({', '.join(['%b'] * len(table.columns))}) "
-        f"on conflict ({_list(table.key)}) do {change}"
+        f"select * from unnest({', '.join(['%b'] * len(table.columns))}){conflict}"
     ).encode()
 
 
@@ -215,7 +215,18 @@ def _creation(table: Table) -> Iterator[str]:
     columns = ", ".join(f'"{column}" {TYPES[kind]}' for column, kind in table.columns)
     # Room in each page lets a changed row stay where it is, without touching an index.
     room = "" if table.layout == "runs" else " with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05)"
-    yield f'create table if not exists "{table.name}" ({columns}, primary key ({_list(table.key)})){room}'
+    checks = "".join(f", check ({condition})" for condition in table.checks)
+    yield f'create table if not exists "{table.name}" ({columns}, primary key ({_list(table.key)}){checks}){room}'
+    if table.sealed:
+        refuse = f"{table.name}_refuse"
+        yield (
+            f'create function "{refuse}"() returns trigger language plpgsql as '
+            f"$$ begin raise exception 'rows of {table.name} are never changed'; end $$"
+        )
+        yield (
+            f'create trigger "{refuse}" before update or delete or truncate on "{table.name}" '
+            f'for each statement execute function "{refuse}"()'
+        )
     for column, kind in table.columns:
         if kind == "blob":  # what stages store is compressed or short already
             yield f'alter table "{table.name}" alter column "{column}" set storage external'

@@ -1,0 +1,191 @@
+"""Reservations: all lines or none, for a while; confirmed, released, or given back when their time is over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from cauce.commerce.ledger import api as ledger
+from cauce.commerce.stock.store import FREE, RESERVATIONS, SOLD, STOCKS, Reservation, place_of, stock_id
+from cauce.commerce.transact.records import Records
+from cauce.commerce.transact.work import Work
+from cauce.commerce.transact.writer import Action, Command
+from cauce.errors import DefinitionInvalid, Ended, Shortage
+
+OWNER = "stock"
+SECONDS_DEFAULT = 900
+SECONDS_MAX = 30 * 86_400
+LINES_MAX = 500
+SWEEP_MAX = 1_000
+
+
+class Line(msgspec.Struct, frozen=True):
+    """So much of a product in a place; `amount` in thousandths of its unit."""
+
+    sku: str
+    place: str
+    amount: int
+
+
+class Held(msgspec.Struct, frozen=True):
+    """A line with the hold of the ledger that keeps it."""
+
+    sku: str
+    place: str
+    amount: int
+    hold: int
+
+
+class Reserve(Command, frozen=True, kw_only=True):
+    """Holds all lines for `seconds`, or none. `owner` says what for (an order, a basket); `channel` who asks."""
+
+    lines: tuple[Line, ...]
+    seconds: int = SECONDS_DEFAULT
+    channel: str = ""
+    owner: str = ""
+
+
+class Confirm(Command, frozen=True, kw_only=True):
+    """What a reservation holds is sold."""
+
+    reservation: int
+
+
+class Release(Command, frozen=True, kw_only=True):
+    """What a reservation holds is free again."""
+
+    reservation: int
+
+
+class Reserved(msgspec.Struct, frozen=True):
+    """A reservation as it stands: *open*, *confirmed*, *released* or *expired*; `due` in microseconds."""
+
+    id: int
+    state: str
+    due: int
+    lines: tuple[Held, ...]
+
+
+def reserve(work: Work, command: Reserve) -> Reserved:
+    """Shortage when one line cannot be had; then none is held."""
+    needs = _summed(command)
+    try:
+        return _held(work, command, needs)
+    except Shortage:
+        # What ran out and was not swept yet is given back first; then once more.
+        accounts = [stock_id(sku, place) for sku, place in needs]
+        if not sweep(work, accounts):
+            raise
+        return _held(work, command, needs)
+
+
+def reserve_needs(command: Reserve) -> Iterator[tuple[Records[Any], int]]:
+    for line in command.lines:
+        id_ = stock_id(line.sku, line.place)
+        yield ledger.ACCOUNTS, id_
+        yield STOCKS, id_
+        yield ledger.ACCOUNTS, ledger.id_of(place_of(line.sku, line.place, SOLD))
+
+
+def confirm(work: Work, command: Confirm) -> Reserved:
+    """Ended when the reservation is not open any more: then reserve anew, or give the money back."""
+    found = open_reservation(work, command.reservation)
+    for line in lines_of(found):
+        ledger.post(work, line.hold, why="sold")
+    return shown(work.put(RESERVATIONS, found._replace(state="confirmed")))
+
+
+def release(work: Work, command: Release) -> Reserved:
+    """Ended when the reservation is not open any more."""
+    found = open_reservation(work, command.reservation)
+    for line in lines_of(found):
+        ledger.void(work, line.hold)
+    return shown(work.put(RESERVATIONS, found._replace(state="released")))
+
+
+def sweep(work: Work, accounts: Iterable[int] = ()) -> int:
+    """Gives back what ran out, of some accounts or of all; how many holds it was."""
+    holds = ledger.past_due(work, SWEEP_MAX, debits=accounts)
+    for one in holds:
+        ledger.void(work, one.id, state=ledger.EXPIRED)
+        owner, _, id_ = one.owner.partition(":")
+        if owner == OWNER:
+            found = work.need(RESERVATIONS, int(id_))
+            if found.state == "open":
+                work.put(RESERVATIONS, found._replace(state="expired"))
+    return len(holds)
+
+
+def open_reservation(work: Work, id_: int) -> Reservation:
+    """The reservation; Ended when it is not open any more."""
+    found = work.need(RESERVATIONS, id_)
+    if found.state != "open" or found.due <= work.now:
+        state = found.state if found.state != "open" else "expired"
+        raise Ended(f"reservation {id_} is no longer open: it was {state}")
+    return found
+
+
+def lines_of(reservation: Reservation) -> tuple[Held, ...]:
+    return msgspec.json.decode(reservation.lines, type=tuple[Held, ...])
+
+
+def shown(reservation: Reservation) -> Reserved:
+    return Reserved(reservation.id, reservation.state, reservation.due, lines_of(reservation))
+
+
+def _summed(command: Reserve) -> dict[tuple[str, str], int]:
+    """The need per product and place, in one order for everybody."""
+    if not 0 < len(command.lines) <= LINES_MAX:
+        raise DefinitionInvalid(f"expected 1 to {LINES_MAX} lines, got {len(command.lines)}")
+    if not 0 < command.seconds <= SECONDS_MAX:
+        raise DefinitionInvalid(f"expected seconds from 1 to {SECONDS_MAX}, got {command.seconds}")
+    needs: dict[tuple[str, str], int] = {}
+    for line in command.lines:
+        if line.amount <= 0:
+            raise DefinitionInvalid(f"expected an amount above 0 of {line.sku} at {line.place}, got {line.amount}")
+        needs[line.sku, line.place] = needs.get((line.sku, line.place), 0) + line.amount
+    return dict(sorted(needs.items())) if len(needs) > 1 else needs
+
+
+def _held(work: Work, command: Reserve, needs: dict[tuple[str, str], int]) -> Reserved:
+    short = [found for (sku, place), amount in needs.items() if (found := _short(work, sku, place, amount))]
+    if short:
+        first = short[0]
+        raise Shortage(
+            f"{first['wanted']} thousandths of {first['sku']} at {first['place']} are wanted, "
+            f"{first['available']} can be promised",
+            details={"lines": short},
+        )
+    id_ = work.number("reservation")
+    due = work.now + command.seconds * 1_000_000
+    held = tuple(
+        Held(sku, place, amount, _hold(work, sku, place, amount, due=due, owner=f"{OWNER}:{id_}"))
+        for (sku, place), amount in needs.items()
+    )
+    lines = msgspec.json.encode(held).decode()
+    work.append(RESERVATIONS, Reservation(id_, work.now, due, "open", command.channel, command.owner, lines))
+    return Reserved(id_, "open", due, held)
+
+
+def _short(work: Work, sku: str, place: str, amount: int) -> dict[str, Any] | None:
+    """What is missing of one line, None when nothing is."""
+    stock = work.get(STOCKS, stock_id(sku, place))
+    free = ledger.account(work, place_of(sku, place, FREE))
+    available = max(0, free.available - (stock.safety if stock else 0))
+    if amount <= available:
+        return None
+    return {"sku": sku, "place": place, "wanted": amount, "available": available}
+
+
+def _hold(work: Work, sku: str, place: str, amount: int, *, due: int, owner: str) -> int:
+    giver, taker = place_of(sku, place, FREE), place_of(sku, place, SOLD)
+    return ledger.hold(work, giver, taker, amount, due=due, owner=owner).id
+
+
+ACTIONS = (
+    Action(Reserve, reserve, Reserved, reserve_needs),
+    Action(Confirm, confirm, Reserved),
+    Action(Release, release, Reserved),
+)

@@ -1,0 +1,57 @@
+"""Rows of commerce as named tuples: what the engine stores is what the rules read, without a copy in between."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Generic, TypeVar, get_type_hints
+
+from cauce.engines.api import Table
+
+R = TypeVar("R", bound=tuple[Any, ...])
+TYPES = {int: "integer", str: "text", bytes: "blob", float: "real"}
+
+Key = Any
+"""The key of a row: its first column, or a tuple of its first columns when there are several."""
+
+
+class Records(Generic[R]):
+    """The rows of one table; `make` is a NamedTuple whose first `key_columns` fields are the key."""
+
+    def __init__(self, table: Table, make: type[R], key_columns: int) -> None:
+        self.table = table
+        self.name = table.name
+        self.make: Any = make
+        self.key_columns = key_columns
+        self.columns = ", ".join(table.names)
+        self.by_key = f"select {self.columns} from {table.name} where " + " and ".join(
+            f"{name} = ?" for name in table.key
+        )
+        self.by_keys = f"select {self.columns} from {table.name} where {table.key[0]} in {{keys}}"
+        self.gone = f"delete from {table.name} where " + " and ".join(f"{name} = ?" for name in table.key)
+
+    def key_of(self, row: R) -> Key:
+        return row[0] if self.key_columns == 1 else row[: self.key_columns]
+
+    def of(self, row: Sequence[Any]) -> R:
+        found: R = self.make._make(row)
+        return found
+
+
+def records(
+    name: str,
+    make: type[R],
+    *,
+    key_columns: int = 1,
+    indexes: tuple[tuple[str, ...], ...] = (),
+    checks: tuple[str, ...] = (),
+    sealed: bool = False,
+) -> Records[R]:
+    """Declares a table by the fields of a NamedTuple (int, str, bytes, float); `checks` are SQL over its columns.
+
+    `sealed`: rows are only added; the engine refuses to change or remove one.
+    """
+    hints = get_type_hints(make)
+    columns = tuple((field, TYPES[hints[field]]) for field in make._fields)  # type: ignore[attr-defined]
+    key = tuple(field for field, _ in columns[:key_columns])
+    table = Table(name, columns, key, indexes=indexes, checks=checks, sealed=sealed)
+    return Records(table, make, key_columns)
