@@ -24,6 +24,11 @@ PERMISSIONS: dict[str, str] = {
     "definitions.read": "Contracts, computed traits and survivorship rules, with their versions.",
     "definitions.write": "Apply and remove contracts, computed traits and survivorship rules.",
     "data.sql": "SQL over the views; personal columns are masked without `people.personal`.",
+    "commerce.read": "Catalogue, places, stock, orders and bookings.",
+    "commerce.write": "Change catalogue, places, stock, orders and bookings, and the rules of fulfilment.",
+    "commerce.serve": "Work in a store: holds, pick-ups, returns, hand-overs, points at the till.",
+    "loyalty.read": "Programmes, and what members have earned and spent.",
+    "loyalty.write": "Change programmes; correct points and stored value by hand.",
     "accounts.write": "Add, invite, change and disable accounts; see and revoke everybody's sessions and tokens.",
     "audit.read": "The audit trail.",
 }
@@ -43,7 +48,8 @@ ROLES: dict[str, tuple[str, frozenset[str]]] = {
         "Connects channels, watches the river, mends what is broken.",
         _all(
             "status.read sources.read sources.write quarantine.read quarantine.write people.read people.personal"
-            " identity.read definitions.read definitions.write data.sql"
+            " identity.read definitions.read definitions.write data.sql commerce.read commerce.write commerce.serve"
+            " loyalty.read loyalty.write"
         ),
     ),
     "steward": (
@@ -55,14 +61,20 @@ ROLES: dict[str, tuple[str, frozenset[str]]] = {
     ),
     "marketer": (
         "Works with groups of people and sees single ones without their personal data.",
-        _all("status.read people.read definitions.read"),
+        _all("status.read people.read definitions.read commerce.read loyalty.read loyalty.write"),
     ),
     "analyst": (
         "Measures with SQL, without personal data.",
-        _all("status.read people.read identity.read definitions.read data.sql"),
+        _all("status.read people.read identity.read definitions.read data.sql commerce.read loyalty.read"),
     ),
-    "agent": ("Serves a person on the phone or in a chat.", _all("people.read people.personal")),
-    "store_staff": ("Finds the person in front of the till.", _all("people.read")),
+    "agent": (
+        "Serves a person on the phone or in a chat.",
+        _all("people.read people.personal commerce.read commerce.serve loyalty.read"),
+    ),
+    "store_staff": (
+        "Serves the person in front of the till or at the pick-up desk.",
+        _all("people.read commerce.read commerce.serve loyalty.read"),
+    ),
     "privacy": (
         "Data-protection officer: access, erasure, the audit trail.",
         _all("status.read people.read people.personal people.export people.erase identity.read audit.read"),

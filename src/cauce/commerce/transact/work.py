@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from cauce.commerce.transact.facts import Told
 from cauce.commerce.transact.records import Key, Records
 from cauce.commerce.transact.store import NUMBERS, OUTBOX, Fact, Number
 from cauce.engines.api import Row, Tables
@@ -107,7 +108,7 @@ class Work:
         self._set(NUMBERS, series, Number(series, last))
         return last
 
-    def tell(self, fact: msgspec.Struct) -> None:
+    def tell(self, fact: Told) -> None:
         """Lets the river know of something that happened, once this work is committed."""
         id_ = self.number("outbox")
         self._set_new(OUTBOX, id_, Fact(id_, self.now, msgspec.json.encode(fact)))

@@ -13,7 +13,7 @@ ROLE_TEXTS = {
     "marketer": marked("Works with groups of people and sees single ones without their personal data."),
     "analyst": marked("Measures with SQL, without personal data."),
     "agent": marked("Serves a person on the phone or in a chat."),
-    "store_staff": marked("Finds the person in front of the till."),
+    "store_staff": marked("Serves the person in front of the till or at the pick-up desk."),
     "privacy": marked("Data-protection officer: access, erasure, the audit trail."),
 }
 PERMISSION_TEXTS = {
@@ -31,6 +31,11 @@ PERMISSION_TEXTS = {
     "definitions.read": marked("See contracts and computed traits"),
     "definitions.write": marked("Change contracts and computed traits"),
     "data.sql": marked("Ask with SQL"),
+    "commerce.read": marked("See catalogue, stock, orders and bookings"),
+    "commerce.write": marked("Change catalogue, stock, orders and bookings"),
+    "commerce.serve": marked("Work in a store: holds, pick-ups, returns, points at the till"),
+    "loyalty.read": marked("See programmes and what members have"),
+    "loyalty.write": marked("Change programmes, points and stored value"),
     "accounts.write": marked("Manage accounts"),
     "audit.read": marked("Read the audit trail"),
 }
