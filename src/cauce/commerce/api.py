@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from cauce.commerce.parts import ACTIONS, SHAPES
 from cauce.commerce.transact.store import TABLES
-from cauce.commerce.transact.writer import Command, Writer
+from cauce.commerce.transact.writer import Command, Writer, now_microseconds
 from cauce.engines.api import Reader, Row, Tables
 
 Clock = Callable[[], int]
@@ -22,10 +21,6 @@ class Engines(NamedTuple):
 
     tables: Callable[[], Tables]
     reader: Callable[[], Reader]
-
-
-def now_microseconds() -> int:
-    return time.time_ns() // 1_000
 
 
 class Commerce:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from cauce.engines.api import Log, Table, Tables
+from cauce.errors import StorageBroken
 
 PERSON = Table("person", (("id", "integer"), ("name", "text"), ("body", "blob")), ("id",), indexes=(("name",),))
 PAIR = Table("pair", (("low", "integer"), ("high", "integer"), ("weight", "real")), ("low", "high"))
@@ -18,6 +20,10 @@ BOND = Table(
     "bond", (("id", "integer"), ("low", "integer"), ("weight", "integer")), ("id",),
     indexes=(("low",),), fixed=("low",),
 )  # fmt: skip
+PURSE = Table(
+    "purse", (("id", "integer"), ("coins", "integer")), ("id",), checks=("coins >= 0", "coins < 100 or id > 5")
+)
+STONE = Table("stone", (("id", "integer"), ("words", "text")), ("id",), sealed=True)
 VISIT = Table(
     "visit", (("who", "integer"), ("at", "integer"), ("position", "integer"), ("note", "text")),
     ("who", "at", "position"), layout="runs",
@@ -29,6 +35,16 @@ Make = Callable[[], Any]
 def checks(suite: type) -> list[Callable[[Make], None]]:
     """All checks of a suite, in the order of their names."""
     return [getattr(suite, name) for name in sorted(vars(suite)) if name.startswith("check_")]
+
+
+def _is_refused(tables: Tables, change: Callable[[], object]) -> bool:
+    """Whether a change ends its transaction with StorageBroken."""
+    try:
+        with tables.transaction():
+            change()
+    except StorageBroken:
+        return True
+    return False
 
 
 class Interrupted(Exception):
@@ -65,6 +81,33 @@ class TablesSuite:
         with tables.transaction():
             tables.upsert(BOND, [(2, 7, 5), (4, 7, 1), (2, 7, 6)])
         assert tables.select("select id, weight from bond where low = 7 order by id") == [(1, 1), (2, 6), (4, 1)]
+
+    @staticmethod
+    def check_a_row_that_breaks_a_condition_is_refused_with_all_that_came_with_it(make: Make) -> None:
+        tables: Tables = make()
+        tables.create((PURSE,))
+        with tables.transaction():
+            tables.upsert(PURSE, [(1, 5), (6, 500)])
+        for row in ((1, -1), (2, 100)):
+            assert _is_refused(tables, partial(tables.upsert, PURSE, [(3, 3), row]))
+        assert tables.select("select id, coins from purse order by id") == [(1, 5), (6, 500)]
+
+    @staticmethod
+    def check_rows_of_a_sealed_table_are_only_added(make: Make) -> None:
+        tables: Tables = make()
+        tables.create((STONE,))
+        with tables.transaction():
+            tables.upsert(STONE, [(1, "thou shalt"), (2, "not")])
+        for change in (
+            lambda: tables.upsert(STONE, [(3, "x"), (1, "changed")]),
+            lambda: tables.execute("update stone set words = 'changed' where id = 1"),
+            lambda: tables.execute("delete from stone where id = 2"),
+        ):
+            assert _is_refused(tables, change)
+        with tables.transaction():
+            tables.upsert(STONE, [(3, "covet")])
+        found = tables.select("select id, words from stone order by id")
+        assert found == [(1, "thou shalt"), (2, "not"), (3, "covet")]
 
     @staticmethod
     def check_transaction_is_all_or_nothing(make: Make) -> None:

@@ -24,6 +24,17 @@ class AsksTables(Exception):
     """No fault: a command asks the tables, which it may only when all before it is written; it starts again there."""
 
 
+class _Shelf:
+    """The rows of one table that are here, by key (None: there is none), and the keys of those that changed."""
+
+    __slots__ = ("changed", "of", "rows")
+
+    def __init__(self, of: Records[Any]) -> None:
+        self.of = of
+        self.rows: dict[Key, Any] = {}
+        self.changed: dict[Key, None] = {}
+
+
 class Work:
     """One transaction's rows. `now` is its time in microseconds, `cause` the key of the command at work."""
 
@@ -31,17 +42,25 @@ class Work:
         self.now = now
         self.cause = ""
         self._tables = tables
-        self._rows: dict[str, dict[Key, Any]] = {}
-        self._changed: dict[str, tuple[Records[Any], dict[Key, None]]] = {}
-        self._undo: list[tuple[Records[Any], Key, Any, bool]] = []
+        self._shelves: dict[str, _Shelf] = {}
+        self._numbers: dict[str, int] = {}
+        self._numbers_before: dict[str, int] = {}
+        self._undo: list[tuple[_Shelf, Key, Any, bool]] = []
         """What the command at work changed: the row before, and whether it was changed already."""
         self._may_ask = False
+
+    def _shelf(self, of: Records[Any]) -> _Shelf:
+        try:
+            return self._shelves[of.name]
+        except KeyError:
+            found = self._shelves[of.name] = _Shelf(of)
+            return found
 
     # -- reading ------------------------------------------------------------------------------------------------
 
     def get(self, of: Records[R], *key: Any) -> R | None:
         """The row with a key, None when there is none."""
-        rows = self._rows.setdefault(of.name, {})
+        rows = self._shelf(of).rows
         place: Key = key[0] if of.key_columns == 1 else key
         try:
             found: R | None = rows[place]
@@ -59,7 +78,7 @@ class Work:
 
     def prefetch(self, of: Records[Any], keys: Iterable[int]) -> None:
         """Reads rows with integer keys that are not here yet, with one question."""
-        rows = self._rows.setdefault(of.name, {})
+        rows = self._shelf(of).rows
         missing = [key for key in keys if key not in rows]
         if missing:
             rows.update(dict.fromkeys(missing))
@@ -67,7 +86,7 @@ class Work:
 
     def select(self, of: Records[R], condition: str, *parameters: Any) -> list[R]:
         """Rows that meet a condition (SQL after `where`, with order and limit), as they are within this work."""
-        rows = self._rows.setdefault(of.name, {})
+        rows = self._shelf(of).rows
         found = self.ask(f"select {of.columns} from {of.name} where {condition}", *parameters)
         return [rows.setdefault(of.key_of(row), row) for row in map(of.of, found)]
 
@@ -95,40 +114,36 @@ class Work:
 
     def append(self, of: Records[R], row: R) -> R:
         """Adds a row whose key is known to be new, such as one with a fresh number."""
-        self._set_new(of, of.key_of(row), row)
+        self._change(self._shelf(of), of.key_of(row), None, row)
         return row
 
     def drop(self, of: Records[Any], *key: Any) -> None:
         self._set(of, key[0] if of.key_columns == 1 else key, None)
 
     def number(self, series: str) -> int:
-        """The next number of a series, from 1, without gaps but for commands that fail."""
-        row = self.get(NUMBERS, series)
-        last = row.last + 1 if row else 1
-        self._set(NUMBERS, series, Number(series, last))
-        return last
+        """The next number of a series, from 1, without gaps."""
+        numbers = self._numbers
+        if series not in numbers:
+            row = self.get(NUMBERS, series)
+            numbers[series] = self._numbers_before[series] = row.last if row else 0
+        numbers[series] += 1
+        return numbers[series]
 
     def tell(self, fact: Told) -> None:
         """Lets the river know of something that happened, once this work is committed."""
-        id_ = self.number("outbox")
-        self._set_new(OUTBOX, id_, Fact(id_, self.now, msgspec.json.encode(fact)))
+        self.append(OUTBOX, Fact(self.number("outbox"), self.now, msgspec.json.encode(fact)))
 
     def _set(self, of: Records[Any], key: Key, row: Any) -> None:
-        rows = self._rows.setdefault(of.name, {})
-        if key not in rows:
+        shelf = self._shelf(of)
+        if key not in shelf.rows:
             self.get(of, *(key if of.key_columns > 1 else (key,)))  # what is undone must be known
-        self._change(of, key, rows[key], row)
+        self._change(shelf, key, shelf.rows[key], row)
 
-    def _set_new(self, of: Records[Any], key: Key, row: Any) -> None:
-        self._change(of, key, None, row)
-
-    def _change(self, of: Records[Any], key: Key, before: Any, row: Any) -> None:
-        changed = self._changed.get(of.name)
-        if changed is None:
-            changed = self._changed[of.name] = (of, {})
-        self._undo.append((of, key, before, key in changed[1]))
-        self._rows.setdefault(of.name, {})[key] = row
-        changed[1][key] = None
+    def _change(self, shelf: _Shelf, key: Key, before: Any, row: Any) -> None:
+        changed = shelf.changed
+        self._undo.append((shelf, key, before, key in changed))
+        shelf.rows[key] = row
+        changed[key] = None
 
     # -- one command after the other ----------------------------------------------------------------------------
 
@@ -136,6 +151,7 @@ class Work:
         """A command begins; it may not ask the tables."""
         self.cause = cause
         self._undo.clear()
+        self._numbers_before.update(self._numbers)
 
     def begin_asking(self, cause: str) -> None:
         """A command begins that may ask the tables: what was changed before it is written first."""
@@ -152,27 +168,34 @@ class Work:
 
     def undo(self) -> None:
         """The command leaves no trace."""
-        for of, key, before, was_changed in reversed(self._undo):
-            self._rows[of.name][key] = before
-            if not was_changed and of.name in self._changed:
-                self._changed[of.name][1].pop(key, None)
+        for shelf, key, before, was_changed in reversed(self._undo):
+            shelf.rows[key] = before
+            if not was_changed:
+                shelf.changed.pop(key, None)
+        self._numbers.update(self._numbers_before)
         if self._may_ask:
             self._may_ask = False
             self._tables.execute("rollback to savepoint command")
             self._tables.execute("release savepoint command")
-            self._changed.clear()  # all of before was written, and stands there again
+            for shelf in self._shelves.values():
+                shelf.changed.clear()  # all of before was written, and stands there again
 
     def flush(self) -> None:
         """Writes what changed."""
-        for of, keys in self._changed.values():
-            rows = self._rows[of.name]
-            present = [row for key in keys if (row := rows[key]) is not None]
+        for shelf in self._shelves.values():
+            if not shelf.changed:
+                continue
+            rows, of = shelf.rows, shelf.of
+            present = [row for key in shelf.changed if (row := rows[key]) is not None]
             if present:
                 self._tables.upsert(of.table, present)
-            for key in keys:
-                if rows[key] is None:
-                    self._tables.execute(of.gone, _parameters(of, key))
-        self._changed.clear()
+            if len(present) < len(shelf.changed):
+                for key in shelf.changed:
+                    if rows[key] is None:
+                        self._tables.execute(of.gone, _parameters(of, key))
+            shelf.changed.clear()
+        if self._numbers:
+            self._tables.upsert(NUMBERS.table, [Number(series, last) for series, last in self._numbers.items()])
 
 
 def _parameters(of: Records[Any], key: Key) -> Sequence[Any]:

@@ -1,0 +1,173 @@
+"""Carries a batch of commands out in one transaction: the same answers and the same state however batches are cut."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+import msgspec
+
+from cauce.commerce.transact.records import Records
+from cauce.commerce.transact.store import ANSWERED, TABLES, TURN, Answered
+from cauce.commerce.transact.work import AsksTables, Work
+from cauce.engines.api import Table, Tables
+from cauce.errors import Busy, CauceError, Conflict
+
+KEY_CHARACTERS_MAX = 200
+
+_logger = logging.getLogger(__name__)
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """Something to be done. `key` is made by the client: the same key asks for the same thing once more."""
+
+    key: str = ""
+
+
+class Action(NamedTuple):
+    """How one sort of command is carried out, and what it answers.
+
+    `needs` names rows by integer keys that `handle` will ask for, so that a batch reads them together.
+    """
+
+    command: type[Command]
+    handle: Callable[[Work, Any], Any]
+    answer: Any
+    needs: Callable[[Any], Iterable[tuple[Records[Any], int]]] | None = None
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """A refusal as it is remembered."""
+
+    code: str
+    message: str
+    hint: str = ""
+    details: Any = None
+
+
+class Carrier:
+    """Knows how each sort of command is carried out; for one thread. `clock` gives microseconds."""
+
+    def __init__(
+        self, tables: Tables, actions: Iterable[Action], shapes: Sequence[Table], clock: Callable[[], int]
+    ) -> None:
+        self._tables = tables
+        self._actions = {action.command: action for action in actions}
+        self._clock = clock
+        self._many_writers = tables.capabilities.concurrent_writers
+        tables.create((*TABLES, *shapes))
+
+    def check(self, command: Command) -> None:
+        """Conflict for a key that is too long; a command that nobody carries out is a fault of the program."""
+        if len(command.key) > KEY_CHARACTERS_MAX:
+            raise Conflict(f"expected a key of at most {KEY_CHARACTERS_MAX} characters, got {len(command.key)}")
+        assert type(command) in self._actions, f"nobody carries out {type(command).__name__}"
+
+    def carry_out(self, commands: Sequence[Command]) -> list[Any]:
+        """The answers, or the faults, of a batch, durable on return.
+
+        When the whole cannot be committed its commands are carried out one by one, so that the guilty one is alone.
+        """
+        try:
+            return self._committed(commands)
+        except Exception as fault:  # whatever it is, everybody is answered
+            if len(commands) > 1 and not isinstance(fault, Busy):
+                return [answer for command in commands for answer in self.carry_out([command])]
+            if not isinstance(fault, CauceError):
+                _logger.exception("a command of commerce failed")
+            return [fault] * len(commands)
+
+    def close(self) -> None:
+        self._tables.close()
+
+    def _committed(self, commands: Sequence[Command]) -> list[Any]:
+        with self._tables.transaction():
+            # First of all, so that even an engine with many writers does one transaction after the other.
+            if self._many_writers and not self._tables.execute("update turn set last = last + 1 where id = 1"):
+                self._tables.upsert(TURN, [(1, 1)])
+            work = Work(self._tables, self._clock())
+            ids = [_hash(command.key.encode("utf-8", "surrogatepass")) if command.key else 0 for command in commands]
+            work.prefetch(ANSWERED, [id_ for id_ in ids if id_])
+            for of, needed in self._needs(commands):
+                work.prefetch(of, needed)
+            answers = [self._answer(work, command, id_) for command, id_ in zip(commands, ids, strict=True)]
+            work.flush()
+        return answers
+
+    def _needs(self, commands: Sequence[Command]) -> Iterable[tuple[Records[Any], set[int]]]:
+        found: dict[str, tuple[Records[Any], set[int]]] = {}
+        for command in commands:
+            needs = self._actions[type(command)].needs
+            for of, key in needs(command) if needs is not None else ():
+                if of.name not in found:
+                    found[of.name] = (of, set())
+                found[of.name][1].add(key)
+        return found.values()
+
+    def _answer(self, work: Work, command: Command, id_: int) -> Any:
+        """What a command is answered, or the error it is refused with, remembered under its key."""
+        action = self._actions[type(command)]
+        content = _content(command) if id_ else 0
+        before = work.get(ANSWERED, id_) if id_ else None
+        if before is not None:
+            return _repeated(before, command.key, content, action)
+        cause = command.key or secrets.token_hex(8)
+        try:
+            try:
+                work.begin(cause)
+                answer = action.handle(work, command)
+            except AsksTables:
+                work.undo()
+                work.begin_asking(cause)
+                answer = action.handle(work, command)
+            remembered = b"A" + msgspec.json.encode(answer)
+        except Conflict as refused:
+            work.undo()
+            answer = refused
+            told = Refusal(refused.code, refused.message, refused.hint, getattr(refused, "details", None))
+            remembered = b"R" + msgspec.json.encode(told)
+            work.begin(cause)
+        except Busy:
+            raise
+        except Exception as fault:  # a fault of one must not take its neighbours with it
+            work.undo()
+            if not isinstance(fault, CauceError):
+                _logger.exception("%s failed", type(command).__name__)
+            return fault
+        if id_:
+            work.append(ANSWERED, Answered(id_, command.key, content, remembered.decode(), work.now))
+        work.end()
+        return answer
+
+
+def _repeated(before: Answered, key: str, content: int, action: Action) -> Any:
+    if before.key != key or before.content != content:
+        return Conflict(
+            f"the key {key!r} was used for another command",
+            hint="Make a fresh key for every command, and repeat a command unchanged",
+        )
+    sort, body = before.answer[0], before.answer[1:]
+    if sort == "A":
+        return msgspec.json.decode(body, type=action.answer)
+    return _refused_again(msgspec.json.decode(body, type=Refusal))
+
+
+def _refused_again(refusal: Refusal) -> Conflict:
+    """The error that a remembered refusal was."""
+    found = Conflict(refusal.message, hint=refusal.hint)
+    found.code = refusal.code
+    found.details = refusal.details  # type: ignore[attr-defined]
+    return found
+
+
+def _content(command: Command) -> int:
+    """A hash of what a command asks."""
+    return _hash(type(command).__name__.encode() + msgspec.json.encode(command))
+
+
+def _hash(content: bytes) -> int:
+    """63 bits, never 0."""
+    return int.from_bytes(blake2b(content, digest_size=8).digest(), "big") >> 1 or 1
