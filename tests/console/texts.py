@@ -16,6 +16,8 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract
 from babel.messages.pofile import read_po, write_po
 
+from tests.console.sayings import sayings
+
 CONSOLE = Path(__file__).resolve().parents[2] / "src/cauce/console"
 LOCALES = CONSOLE / "locales"
 FRAME = "frame"
@@ -46,13 +48,13 @@ def area_of(path: Path) -> str:
 
 @cache
 def said() -> dict[str, dict[Key, Message]]:
-    """Every text of the console by area."""
+    """Every text of the console by area, and by package what the rest of Cauce says through it."""
     found: dict[str, dict[Key, Message]] = {}
     for path in sorted([*CONSOLE.rglob("*.py"), *CONSOLE.rglob("*.html")]):
         texts = found.setdefault(area_of(path), {})
         for message in _extracted(path):
             texts.setdefault(key_of(message), message)
-    return {area: texts for area, texts in found.items() if texts}
+    return {area: texts for area, texts in (found | sayings()).items() if texts}
 
 
 def _extracted(path: Path) -> list[Message]:

@@ -13,6 +13,8 @@ from importlib.resources.abc import Traversable
 from babel import Locale
 from babel.messages.pofile import read_po
 
+from cauce.console import sayings
+
 SOURCE_LANGUAGE = "en"
 Texts = dict[tuple[str, str], tuple[str, ...]]
 """(context, text) → its forms: one, or one per plural form."""
@@ -30,6 +32,9 @@ class Catalogue:
         self.language = language
         self.texts = texts
         self._plural = Locale.parse(language).plural_form
+        self.said = sayings.Sayings(
+            [(text, forms[0]) for (context, text), forms in texts.items() if context == sayings.CONTEXT]
+        )
 
     def text(self, text: str, context: str = "") -> str:
         found = self.texts.get((context, text))

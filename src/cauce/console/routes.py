@@ -271,7 +271,11 @@ def _navigation(visit: Visit) -> list[dict[str, Any]]:
 def _fault(visit: Visit, fault: CauceError) -> Shown:
     """The page (or the message into a page) that says what went wrong and what to do."""
     template = "problem_part.html" if visit.asked.is_partial else "problem.html"
-    return Shown(template, {"code": fault.code, "said": fault.message, "hint": fault.hint}, status_of(fault))
+    return Shown(
+        template,
+        {"code": fault.code, "said": visit.said(fault.message), "hint": visit.said(fault.hint)},
+        status_of(fault),
+    )
 
 
 def _broken(visit: Visit) -> Shown:

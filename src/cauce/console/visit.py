@@ -100,6 +100,10 @@ class Visit:
         """A text in the visit's language, with `%(name)s` filled in."""
         return self.words.say(text, **values)
 
+    def said(self, text: str) -> str:
+        """What the rest of Cauce says in English (an error, a hint, a fault, a reason) in the visit's language."""
+        return self.words.said(text)
+
     def count(self, one: str, many: str, number: int, **values: Any) -> str:
         """A text with a number, in the right plural; `%(num)s` is the number as it is written here."""
         return self.words.count(one, many, number, **values)

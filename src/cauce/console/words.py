@@ -89,6 +89,10 @@ class Words:
         found = self._catalogue.text(text, context)
         return found % values if values else found
 
+    def said(self, text: str) -> str:
+        """What the rest of Cauce says in English (an error, a hint, a fault, a reason) in this language."""
+        return self._catalogue.said.translated(text)
+
     def count(self, one: str, many: str, number: int, **values: Any) -> str:
         """A text with a number in the right plural; `%(num)s` is the number as it is written here."""
         return self.plural(one, many, number) % {"num": self.number(number), **values}

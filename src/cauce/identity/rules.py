@@ -95,7 +95,7 @@ class Rules:
         try:
             document = yaml.safe_load(text)
         except yaml.YAMLError as fault:
-            raise DefinitionInvalid(f"the identity rules are not YAML: {fault}") from None
+            raise DefinitionInvalid(f"the identity rules are not YAML: {_problem(fault)}") from None
         return cls.from_dict({} if document is None else document)
 
     @classmethod
@@ -258,6 +258,13 @@ def _merged(base: dict[str, Any], document: Mapping[str, Any], faults: list[str]
         start = base["kinds"].get(name, {**base["kinds"].get(OTHER, {}), "blocked": ()})
         merged["kinds"][str(name)] = {**start, **fields}
     return merged
+
+
+def _problem(fault: yaml.YAMLError) -> str:
+    """What is wrong with a YAML text, and in which line (from 1)."""
+    mark = getattr(fault, "problem_mark", None)
+    problem = str(getattr(fault, "problem", None) or fault).splitlines()[0]
+    return f"{problem}, in line {mark.line + 1}" if mark else problem
 
 
 def _mapping(place: str, value: Any, faults: list[str]) -> Mapping[Any, Any]:

@@ -53,7 +53,7 @@ def run(visit: Visit) -> Answer:
         )
     except CauceError as fault:
         visit.note("sql.refused", _fingerprint(statement), code=fault.code)
-        told = {**_values(visit, statement), "fault": _fault(fault, statement)}
+        told = {**_values(visit, statement), "fault": _fault(visit, fault, statement)}
         # A partial that htmx swaps in must come as a good answer; the page itself says what it is.
         return Shown(template, told, 200 if visit.asked.is_partial else status_of(fault))
     visit.note(
@@ -190,15 +190,17 @@ def _chart(visit: Visit, answer: Asked) -> dict[str, Any] | None:
         values["drawing"] = parts.chart(table, chosen["kind"], chosen["x"], chosen["y"], chosen["split"], visit.words)
         values["legend"] = parts.legend(table, chosen["y"], chosen["split"])
     except DefinitionInvalid as fault:
-        values["fault"] = fault.message
+        values["fault"] = visit.said(fault.message)
     return values
 
 
-def _fault(fault: CauceError, statement: str) -> dict[str, Any]:
+def _fault(visit: Visit, fault: CauceError, statement: str) -> dict[str, Any]:
     """An error of a statement: what it says, where, and the line it points at."""
     message = fault.message.split("\n\nLINE ")[0]
     place = place_of(fault.message, statement)
-    told: dict[str, Any] = {"message": message, "hint": fault.hint, "code": fault.code, "line": 0, "column": 0}
+    told: dict[str, Any] = {
+        "message": visit.said(message), "hint": visit.said(fault.hint), "code": fault.code, "line": 0, "column": 0,
+    }  # fmt: skip
     if place is not None:
         line, column = place
         text = (statement.splitlines() or [""])[min(line, len(statement.splitlines())) - 1]

@@ -279,7 +279,7 @@ def _checked(visit: Visit, sort: str, text: str, meanwhile: str = "") -> dict[st
     marked_faults = [
         {
             "line": fault.line,
-            "message": fault.message,
+            "message": visit.said(fault.message),
             "text": lines[fault.line - 1] if fault.line <= len(lines) else "",
         }
         for fault in faults

@@ -215,9 +215,14 @@ def _verdict(visit: Visit, text: str) -> dict[str, Any]:
     try:
         found = _read(visit, text)
     except DefinitionInvalid as fault:
-        return {"faults": fault.message.split("; "), "difference": [], "changed": False}
+        return {"faults": _faults(visit, fault), "difference": [], "changed": False}
     present = visit.platform.people.rules
     return {"faults": [], "difference": _difference(present, found), "changed": found != present}
+
+
+def _faults(visit: Visit, fault: CauceError) -> list[str]:
+    """The single faults of a message that lists several."""
+    return [visit.said(part) for part in fault.message.split("; ")]
 
 
 def _read(visit: Visit, text: str) -> Rules:
@@ -258,9 +263,7 @@ def begin_trial(visit: Visit) -> Answer:
         found = _read(visit, text)
         id = _trials(visit).start(found, visit.actor.name)
     except (DefinitionInvalid, Busy) as fault:
-        return Shown(
-            "identity/edit.html", {**_editing(visit, text), "faults": fault.message.split("; ")}, _status(fault)
-        )
+        return Shown("identity/edit.html", {**_editing(visit, text), "faults": _faults(visit, fault)}, _status(fault))
     visit.note("identity.rules_tried", "rules", trial=id)
     return Led(f"/identity/trials/{id}")
 
@@ -296,7 +299,7 @@ def _trial(visit: Visit, found: Trial) -> dict[str, Any]:
         "events": words.number(found.events),
         "events_total": words.number(found.events_total),
         "percent": round(100 * found.share),
-        "fault": found.fault,
+        "fault": visit.said(found.fault),
         "took": words.span(found.seconds),
         "figures": [] if report is None else _figures(visit, report),
         "summary": "" if report is None else _summary(visit, report),

@@ -103,18 +103,20 @@ def check(visit: Visit) -> Answer:
     try:
         item = _item(visit, found)
     except DefinitionInvalid as fault:
-        return {"verdict": None, "fault": fault.message, "entry": found}
+        return {"verdict": None, "fault": visit.said(fault.message), "entry": found}
     return {"verdict": _verdict(visit, Mending(visit.platform).try_item(found, item)), "fault": "", "entry": found}
 
 
 def replay(visit: Visit) -> Answer:
     """Sends one entry through the river again, as it was edited."""
     found = _entry_of(visit)
-    _only_open(found)
+    _only_open(visit, found)
     try:
         item = _item(visit, found)
     except DefinitionInvalid as fault:
-        return Shown("quarantine/entry.html", _shown(visit, found, visit.form.get("raw", ""), fault.message), 422)
+        return Shown(
+            "quarantine/entry.html", _shown(visit, found, visit.form.get("raw", ""), visit.said(fault.message)), 422
+        )
     request = visit.platform.quality.request_of([(found, item)])
     visit.platform.replay_quarantined(request, visit.actor.name)
     visit.note("quarantine.replayed", str(found.position), entries=1)
@@ -130,7 +132,7 @@ def replay(visit: Visit) -> Answer:
 def drop(visit: Visit) -> Answer:
     """Gives one entry up, with a reason."""
     found = _entry_of(visit)
-    _only_open(found)
+    _only_open(visit, found)
     why = _why(visit)
     visit.platform.decide("quarantine.dropped", {"positions": [found.position], "why": why}, visit.actor.name)
     visit.note("quarantine.dropped", str(found.position), entries=1)
@@ -155,7 +157,7 @@ def preview(visit: Visit) -> Answer:
     try:
         changes = parts.mend_of(visit.form)
     except DefinitionInvalid as fault:
-        return Shown("quarantine/mend.html", _mending(visit, which, rows, fault=fault.message), 422)
+        return Shown("quarantine/mend.html", _mending(visit, which, rows, fault=visit.said(fault.message)), 422)
     found = Mending(visit.platform).preview(which, changes)
     shown = {
         "chosen": found.chosen,
@@ -178,7 +180,9 @@ def mend_replay(visit: Visit) -> Answer:
         changes = parts.mend_of(visit.form)
     except DefinitionInvalid as fault:
         return Shown(
-            "quarantine/mend.html", _mending(visit, which, parts.rows_of(visit.form), fault=fault.message), 422
+            "quarantine/mend.html",
+            _mending(visit, which, parts.rows_of(visit.form), fault=visit.said(fault.message)),
+            422,
         )
     also_failing = visit.form.get("also_failing", "") == "yes"
     after, replayed, left = (_whole(visit.form.get(name, "0")) for name in ("after", "replayed", "left"))
@@ -326,7 +330,7 @@ def _tried(visit: Visit, tried: Any) -> dict[str, Any]:
     return {
         "position": tried.entry.position,
         "passes": tried.outcome.passes,
-        "refused": tried.refused,
+        "refused": visit.said(tried.refused),
         "reasons": [
             {"name": visit.say(said_of(reason.code).name), "path": reason.path} for reason in tried.outcome.reasons[:5]
         ],
@@ -400,9 +404,14 @@ def _entry_of(visit: Visit) -> Entry:
     return visit.platform.quality.entry(_whole(visit.path["position"]))
 
 
-def _only_open(found: Entry) -> None:
+def _only_open(visit: Visit, found: Entry) -> None:
     if found.state != "open":
-        raise Conflict(f"entry {found.position} was already {found.state} by {found.decided_by or 'somebody'}")
+        state, by = visit.say(STATES[found.state]), found.decided_by or visit.say("somebody")
+        raise Conflict(
+            visit.say(
+                "Entry %(position)s is %(state)s: %(by)s was faster.", position=found.position, state=state, by=by
+            )
+        )
 
 
 def _item(visit: Visit, found: Entry) -> Any:

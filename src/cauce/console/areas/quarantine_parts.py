@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import urlencode
@@ -25,69 +24,25 @@ VALUE_SORTS = ("text", "number", "json")
 DAYS_MAX = 100_000
 _FILTERS = ("source", "reason", "path", "name", "state")
 
-_WORDS = {
-    "text": marked("text"),
-    "number": marked("number"),
-    "whole number": marked("whole number"),
-    "true or false": marked("true or false"),
-    "list": marked("list"),
-    "object": marked("object"),
-    "nothing": marked("nothing"),
-    "none": marked("none"),
-    "a value": marked("a value"),
-    "an object": marked("an object"),
-    "a JSON document": marked("a JSON document"),
-    "an event or traits": marked("an event or traits"),
-    "text that is not empty": marked("text that is not empty"),
-    "text without NUL": marked("text without NUL"),
-    "text of whole characters": marked("text of whole characters"),
-    "numbers that JSON knows": marked("numbers that JSON knows"),
-    "ISO 8601 or seconds since 1970": marked("ISO 8601 or seconds since 1970"),
-    "an integer of 64 bits": marked("an integer of 64 bits"),
-    "a number of 64 bits": marked("a number of 64 bits"),
-    "more": marked("more"),
+_KEYWORDS = {
     "anyOf": marked("one of the contract's alternatives"),
     "oneOf": marked("exactly one of the contract's alternatives"),
     "oneOfNotValid": marked("exactly one of the contract's alternatives"),
     "oneOfMultipleValid": marked("exactly one of the contract's alternatives"),
     "uniqueItems": marked("elements that differ"),
     "additionalProperties": marked("no other field"),
-    "a number": marked("a number"),
-    "a number as text": marked("a number as text"),
-    "the event's name": marked("the event's name"),
-    "an ISO 4217 code": marked("an ISO 4217 code"),
-    "a UCUM unit or UN/CEFACT code": marked("a UCUM unit or UN/CEFACT code"),
-    "8, 12, 13 or 14 digits with the right check digit": marked("8, 12, 13 or 14 digits with the right check digit"),
-    "an ISO 8601 date or time": marked("an ISO 8601 date or time"),
-    "an event that has a contract": marked("an event that has a contract"),
-    "at least one identifier, such as userId or anonymousId": marked(
-        "at least one identifier, such as userId or anonymousId"
-    ),
+    "minimum": marked("at least %(bound)s"),
+    "maximum": marked("at most %(bound)s"),
+    "exclusiveMinimum": marked("more than %(bound)s"),
+    "exclusiveMaximum": marked("less than %(bound)s"),
+    "multipleOf": marked("a multiple of %(bound)s"),
+    "minLength": marked("at least %(bound)s characters"),
+    "maxLength": marked("at most %(bound)s characters"),
+    "minItems": marked("at least %(bound)s elements"),
+    "maxItems": marked("at most %(bound)s elements"),
+    "pattern": marked("like %(bound)s"),
 }
-_PATTERNS = (
-    (re.compile(r"text of (?P<count>\d+) characters"), marked("text of %(count)s characters")),
-    (re.compile(r"list of (?P<count>\d+)"), marked("list of %(count)s")),
-    (re.compile(r"(?P<count>\d+) bytes"), marked("%(count)s bytes")),
-    (re.compile(r"at most (?P<count>\d+) bytes"), marked("at most %(count)s bytes")),
-    (re.compile(r"at most (?P<count>\d+) characters"), marked("at most %(count)s characters")),
-    (re.compile(r"an id of at most (?P<count>\d+) characters"), marked("an id of at most %(count)s characters")),
-    (re.compile(r"at most (?P<count>\d+) levels"), marked("at most %(count)s levels")),
-    (re.compile(r"at most (?P<count>\d+) seconds after receipt"), marked("at most %(count)s seconds after receipt")),
-    (re.compile(r"(?P<count>\d+) seconds after receipt"), marked("%(count)s seconds after receipt")),
-    (re.compile(r"at most (?P<count>\d+) days before receipt"), marked("at most %(count)s days before receipt")),
-    (re.compile(r"(?P<count>\d+) days before receipt"), marked("%(count)s days before receipt")),
-    (re.compile(r"an identifier of kind (?P<kinds>.+)", re.S), marked("an identifier of kind %(kinds)s")),
-    (re.compile(r"a text of format (?P<name>.+)", re.S), marked("a text of format %(name)s")),
-    (re.compile(r"one of (?P<values>.+)", re.S), marked("one of %(values)s")),
-    (re.compile(r"minimum (?P<bound>.+)", re.S), marked("at least %(bound)s")),
-    (re.compile(r"maximum (?P<bound>.+)", re.S), marked("at most %(bound)s")),
-    (re.compile(r"exclusiveMinimum (?P<bound>.+)", re.S), marked("more than %(bound)s")),
-    (re.compile(r"exclusiveMaximum (?P<bound>.+)", re.S), marked("less than %(bound)s")),
-    (re.compile(r"minLength (?P<bound>\d+)"), marked("at least %(bound)s characters")),
-    (re.compile(r"maxLength (?P<bound>\d+)"), marked("at most %(bound)s characters")),
-    (re.compile(r"minItems (?P<bound>\d+)"), marked("at least %(bound)s elements")),
-    (re.compile(r"maxItems (?P<bound>\d+)"), marked("at most %(bound)s elements")),
-)
+"""What the keywords of JSON Schema ask for."""
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -107,15 +62,16 @@ class Line(msgspec.Struct, frozen=True):
 
 def in_words(text: str, words: Words) -> str:
     """What a reason expected or found, in the visitor's language as far as it has a fixed form."""
-    if text in _WORDS:
-        return words.say(_WORDS[text])
-    for pattern, said in _PATTERNS:
-        if found := pattern.fullmatch(text):
-            return words.say(said, **found.groupdict())
+    keyword, _, bound = text.partition(" ")
+    if keyword in _KEYWORDS:
+        return words.say(_KEYWORDS[keyword], bound=bound)
+    whole = words.said(text)
     parts = text.split(" or ")
-    if len(parts) > 1 and all(part in _WORDS for part in parts):
-        return words.say(marked(" or ")).join(words.say(_WORDS[part]) for part in parts)
-    return text
+    if whole != text or len(parts) < 2:
+        return whole
+    known = [words.said(part) for part in parts]
+    are_known = all(said != part for said, part in zip(known, parts, strict=True))
+    return words.say(marked(" or ")).join(known) if are_known else text
 
 
 def told(reasons: Sequence[Reason], words: Words) -> list[dict[str, Any]]:

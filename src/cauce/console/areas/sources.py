@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from cauce.console.areas.quarantine_parts import in_words
+from cauce.console.areas.quarantine_words import said_of
 from cauce.console.arrivals import WAITING, Arrival, arrivals
 from cauce.console.charts import color_of, spark
 from cauce.console.flow import STATES, Wellbeing, how, wellbeing
@@ -14,7 +16,7 @@ from cauce.console.visit import Visit
 from cauce.errors import CauceError, DefinitionInvalid
 from cauce.events.sources import MODES, Key
 from cauce.http.snippets import snippets
-from cauce.model import Source
+from cauce.model import Reason, Source
 
 NAME = "sources"
 CHANNELS = (
@@ -211,10 +213,22 @@ def _arrival(visit: Visit, one: Arrival) -> dict[str, Any]:
         "kind": FATES[one.fate],
         "is_quarantined": one.fate == "quarantined",
         "person": one.person,
-        "reasons": [str(reason) for reason in one.reasons],
+        "reasons": [_reason(visit, reason) for reason in one.reasons],
         "raw": one.raw,
         "is_cut": one.is_cut,
     }
+
+
+def _reason(visit: Visit, reason: Reason) -> str:
+    """Why an item was quarantined, in one line."""
+    name = visit.say(said_of(reason.code).name)
+    place = f" {reason.path}" if reason.path else ""
+    if not reason.expected:
+        return name + place
+    expected, found = in_words(reason.expected, visit.words), in_words(reason.found, visit.words)
+    return f"{name}{place}: " + visit.say(
+        "expected %(expected)s, found %(found)s", expected=expected, found=found or "–"
+    )
 
 
 def _first(visit: Visit) -> dict[str, Any]:
@@ -284,7 +298,7 @@ def _fault_of(visit: Visit, fault: CauceError, given: dict[str, Any]) -> dict[st
         raise fault
     said = f"{fault.message} ".replace("expected a name of", "expected name of")
     named = [name for name in given if name in FAULTS and said.startswith(f"expected {name} ")]
-    return {named[0]: visit.say(FAULTS[named[0]])} if named else {"other": str(fault)}
+    return {named[0]: visit.say(FAULTS[named[0]])} if named else {"other": visit.said(str(fault))}
 
 
 AREA = Area(
