@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -118,6 +118,22 @@ def sweep(work: Work, accounts: Iterable[int] = ()) -> int:
     return len(holds)
 
 
+def ensure(work: Work, needs: Mapping[tuple[str, str], int]) -> None:
+    """Shortage unless all of it, by product and place, can be promised; what ran out is given back before."""
+    short = _missing(work, needs)
+    if short and sweep(work, [stock_id(sku, place) for sku, place in needs]):
+        short = _missing(work, needs)
+    if short:
+        raise _shortage(short)
+
+
+def promisable(work: Work, sku: str, place: str) -> int:
+    """Thousandths of a product that can be promised in a place now."""
+    stock = work.get(STOCKS, stock_id(sku, place))
+    free = ledger.account(work, place_of(sku, place, FREE))
+    return max(0, free.available - (stock.safety if stock else 0))
+
+
 def open_reservation(work: Work, id_: int) -> Reservation:
     """The reservation; Ended when it is not open any more."""
     found = work.need(RESERVATIONS, id_)
@@ -150,14 +166,9 @@ def _summed(command: Reserve) -> dict[tuple[str, str], int]:
 
 
 def _held(work: Work, command: Reserve, needs: dict[tuple[str, str], int]) -> Reserved:
-    short = [found for (sku, place), amount in needs.items() if (found := _short(work, sku, place, amount))]
+    short = _missing(work, needs)
     if short:
-        first = short[0]
-        raise Shortage(
-            f"{first['wanted']} thousandths of {first['sku']} at {first['place']} are wanted, "
-            f"{first['available']} can be promised",
-            details={"lines": short},
-        )
+        raise _shortage(short)
     id_ = work.number("reservation")
     due = work.now + command.seconds * 1_000_000
     held = tuple(
@@ -169,14 +180,23 @@ def _held(work: Work, command: Reserve, needs: dict[tuple[str, str], int]) -> Re
     return Reserved(id_, "open", due, held)
 
 
-def _short(work: Work, sku: str, place: str, amount: int) -> dict[str, Any] | None:
-    """What is missing of one line, None when nothing is."""
-    stock = work.get(STOCKS, stock_id(sku, place))
-    free = ledger.account(work, place_of(sku, place, FREE))
-    available = max(0, free.available - (stock.safety if stock else 0))
-    if amount <= available:
-        return None
-    return {"sku": sku, "place": place, "wanted": amount, "available": available}
+def _missing(work: Work, needs: Mapping[tuple[str, str], int]) -> list[dict[str, Any]]:
+    """The lines of which less can be promised than is wanted."""
+    found = []
+    for (sku, place), amount in needs.items():
+        available = promisable(work, sku, place)
+        if amount > available:
+            found.append({"sku": sku, "place": place, "wanted": amount, "available": available})
+    return found
+
+
+def _shortage(short: list[dict[str, Any]]) -> Shortage:
+    first = short[0]
+    return Shortage(
+        f"{first['wanted']} thousandths of {first['sku']} at {first['place']} are wanted, "
+        f"{first['available']} can be promised",
+        details={"lines": short},
+    )
 
 
 def _hold(work: Work, sku: str, place: str, amount: int, *, due: int, owner: str) -> int:
