@@ -83,22 +83,22 @@ def post(work: Work, hold_id: int, amount: int | None = None, *, why: str) -> Tr
     found = _open(work, hold_id)
     if found.due and found.due <= work.now:
         raise Ended(f"hold {hold_id} is no longer open: it has run out")
-    kept = rules.checked(found.left if amount is None else amount)
-    if kept > found.left:
-        raise Ended(f"hold {hold_id} promises {found.left}, {kept} are wanted of it")
+    kept = rules.checked(found.remaining if amount is None else amount)
+    if kept > found.remaining:
+        raise Ended(f"hold {hold_id} promises {found.remaining}, {kept} are wanted of it")
     giver = work.put(ACCOUNTS, rules.kept(work.need(ACCOUNTS, found.debit), kept))
     taker = work.put(ACCOUNTS, rules.credited(work.need(ACCOUNTS, found.credit), kept))
-    if kept == found.left:
+    if kept == found.remaining:
         _close(work, found, POSTED)
     else:
-        work.put(HOLDS, found._replace(left=found.left - kept))
+        work.put(HOLDS, found._replace(remaining=found.remaining - kept))
     return _noted(work, giver, taker, kept, hold=hold_id, why=why)
 
 
 def void(work: Work, hold_id: int, *, state: str = VOIDED) -> Hold:
     """Takes back what is left of a promise, also of one that has run out. Ended when the hold is no longer open."""
     found = _open(work, hold_id)
-    work.put(ACCOUNTS, rules.released(work.need(ACCOUNTS, found.debit), found.left))
+    work.put(ACCOUNTS, rules.released(work.need(ACCOUNTS, found.debit), found.remaining))
     return _close(work, found, state)
 
 
@@ -127,7 +127,7 @@ def _open(work: Work, hold_id: int) -> Hold:
 def _close(work: Work, found: Hold, state: str) -> Hold:
     if found.due:
         work.drop(DUES, found.due, found.id)
-    return work.put(HOLDS, found._replace(left=0, state=state, ended=work.now))
+    return work.put(HOLDS, found._replace(remaining=0, state=state, ended=work.now))
 
 
 def _noted(work: Work, giver: Account, taker: Account, amount: int, *, hold: int, why: str) -> Transfer:

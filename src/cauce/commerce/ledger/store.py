@@ -50,7 +50,7 @@ class Transfer(NamedTuple):
 
 
 class Hold(NamedTuple):
-    """An amount promised from `debit` to `credit` until `due` (microseconds, 0 for no end); `left` of it still is.
+    """An amount promised from `debit` to `credit` until `due` (microseconds, 0 for no end); `remaining` of it still is.
 
     `owner` says what it is for: a word for the part of commerce, a colon, and an id of its own.
     """
@@ -60,7 +60,7 @@ class Hold(NamedTuple):
     debit: int
     credit: int
     amount: int
-    left: int
+    remaining: int
     due: int
     state: str
     owner: str
@@ -87,7 +87,7 @@ TRANSFERS = records(
 HOLDS = records(
     "hold",
     Hold,
-    checks=("amount > 0", "left >= 0", "left <= amount", f"state = '{OPEN}' or left = 0"),
+    checks=("amount > 0", "remaining >= 0", "remaining <= amount", f"state = '{OPEN}' or remaining = 0"),
 )
 DUES = records("due", Due, key_columns=2)
 TABLES: tuple[Table, ...] = (ACCOUNTS.table, TRANSFERS.table, HOLDS.table, DUES.table)

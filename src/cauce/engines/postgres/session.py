@@ -299,7 +299,9 @@ class Session:
         try:
             if connection.info.transaction_status is not pq.TransactionStatus.IDLE:
                 self._waited()
-                connection.execute(b"rollback")
+                # Not by a statement: the driver forgets what it believes to have prepared after the fault, and what
+                # the server never saw.
+                connection.rollback()
         except psycopg.Error:
             connection.close()
 
