@@ -8,13 +8,14 @@ from typing import Any, Generic, TypeVar, get_type_hints
 from cauce.engines.api import Table
 
 R = TypeVar("R", bound=tuple[Any, ...])
-RESERVED = frozenset(
-    "all analyse analyze and any array as asc asymmetric both case cast check collate column constraint create "
-    "current_date current_role current_time current_timestamp current_user default deferrable desc distinct do else "
-    "end except false fetch for foreign from grant group having in index initially intersect into lateral leading left "
-    "limit localtime localtimestamp not null offset on only or order placing primary references returning right select "
-    "session_user some symmetric table then to trailing true union unique user using variadic when where window with".split()
-)
+_RESERVED = """
+all analyse analyze and any array as asc asymmetric both case cast check collate column constraint create
+current_date current_role current_time current_timestamp current_user default deferrable desc distinct do else end
+except false fetch for foreign from grant group having in index initially intersect into lateral leading left limit
+localtime localtimestamp not null offset on only or order placing primary references returning right select
+session_user some symmetric table then to trailing true union unique user using variadic when where window with
+"""
+RESERVED = frozenset(_RESERVED.split())
 """Words that SQL keeps for itself on one engine or another; no table and no column is called so."""
 TYPES = {int: "integer", str: "text", bytes: "blob", float: "real"}
 
