@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from cauce.commerce.catalogue import api as catalogue
+from cauce.commerce.catalogue import items, places, prices, products
 from cauce.commerce.ledger import api as ledger
-from cauce.commerce.stock import reserving
+from cauce.commerce.orders import api as orders
+from cauce.commerce.orders import changing, placing
+from cauce.commerce.stock import commands, reserving
 from cauce.commerce.stock import store as stock
+from cauce.commerce.tills import relay
 from cauce.commerce.transact.writer import Action
 from cauce.engines.api import Table
 
-ACTIONS: tuple[Action, ...] = (*reserving.ACTIONS,)
-SHAPES: tuple[Table, ...] = (*ledger.TABLES, *stock.TABLES)
+ACTIONS: tuple[Action, ...] = (
+    *products.ACTIONS,
+    *items.ACTIONS,
+    *prices.ACTIONS,
+    *places.ACTIONS,
+    *reserving.ACTIONS,
+    *commands.ACTIONS,
+    *placing.ACTIONS,
+    *changing.ACTIONS,
+    *relay.ACTIONS,
+)
+SHAPES: tuple[Table, ...] = (*ledger.TABLES, *catalogue.TABLES, *stock.TABLES, *orders.TABLES)
