@@ -1,0 +1,115 @@
+"""Orders as other parts and doors see them: changes within a unit of work, and questions about what is committed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cauce.commerce.orders import goods
+from cauce.commerce.orders.moves import Move, Note, change, expired, lines_of, parts_of
+from cauce.commerce.orders.placing import Confirm, NewLine, Part, PlaceOrder, Standing, confirm, place, standing
+from cauce.commerce.orders.rules import DELIVERIES, STATES, TRANSITIONS, Delivery, Transition
+from cauce.commerce.orders.store import ALLOCATIONS, LINES, NUMBERS, ORDERS, TABLES, Allocation, Entry, Line, Order
+from cauce.commerce.transact.work import Work
+from cauce.errors import Conflict, NotFound
+
+__all__ = [
+    "DELIVERIES",
+    "OWNER",
+    "STATES",
+    "TABLES",
+    "TRANSITIONS",
+    "Allocation",
+    "Confirm",
+    "Delivery",
+    "Entry",
+    "Line",
+    "Move",
+    "NewLine",
+    "Note",
+    "Order",
+    "Part",
+    "PlaceOrder",
+    "Standing",
+    "Transition",
+    "advance",
+    "allocation",
+    "change",
+    "confirm",
+    "expired",
+    "line",
+    "lines_of",
+    "numbered",
+    "order",
+    "parts_of",
+    "place",
+    "prolong",
+    "standing",
+]
+
+OWNER = goods.OWNER
+"""The word before the colon of the owners of holds that belong to orders; `expired` is told when one runs out."""
+
+
+# Within a unit of work
+
+
+def advance(
+    work: Work,
+    order: int,
+    line: int,
+    to: str,
+    amount: int,
+    *,
+    place: str = "",
+    was: str | Sequence[str] = (),
+    where: str = "",
+    by: str = "",
+    channel: str = "",
+    why: str = "",
+) -> Order:
+    """So much of a line (thousandths) comes into a state, as the table of transitions allows.
+
+    `place` is the place whose part it is, `where` the place where it happened when that is another one. Several at
+    once, with one fact for the river, are `change`. Conflict, Shortage and Ended as there.
+    """
+    states = (was,) if isinstance(was, str) and was else tuple(was)
+    return change(work, order, [Move(line, to, amount, place, states)], Note(by, channel, why, where))
+
+
+def order(work: Work, id_: int) -> Order:
+    """The order; NotFound."""
+    return work.need(ORDERS, id_)
+
+
+def numbered(work: Work, number: str) -> Order:
+    """The order of a number; NotFound."""
+    found = work.get(NUMBERS, number)
+    if found is None:
+        raise NotFound(f"there is no order {number!r}")
+    return work.need(ORDERS, found.order_id)
+
+
+def line(work: Work, order_id: int, number: int) -> Line:
+    """A line of an order; NotFound."""
+    return work.need(LINES, order_id, number)
+
+
+def allocation(work: Work, order_id: int, number: int, place_name: str) -> Allocation | None:
+    """The part that a place has in a line, None when it has none."""
+    return work.get(ALLOCATIONS, order_id, number, place_name)
+
+
+def prolong(work: Work, order_id: int, due: int) -> Order:
+    """What is held for a confirmed order stays held until `due` (microseconds, 0: no end): a customer comes later.
+
+    Conflict when the order is not confirmed; Ended when what was held has run out.
+    """
+    found = work.need(ORDERS, order_id)
+    if not found.confirmed:
+        raise Conflict(f"order {found.number} waits for its payment", hint="Confirm it first")
+    for one in lines_of(work, found):
+        for part in parts_of(work, one):
+            if part.held:
+                goods.must_be_open(work, part)
+                work.put(ALLOCATIONS, goods.renew(work, part, one.sku, due))
+    return work.put(ORDERS, found._replace(due=due, changed=work.now))

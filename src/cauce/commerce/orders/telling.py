@@ -1,0 +1,104 @@
+"""What orders tell the river, in the words of the vocabulary (docs/reference/events.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from babel.numbers import get_currency_precision
+
+from cauce.commerce.orders import rules
+from cauce.commerce.orders.store import Line, Order
+from cauce.commerce.transact.facts import Told
+from cauce.commerce.transact.work import Work
+
+Part = tuple[Line, int]
+"""A line and how much of it (thousandths) something happened to."""
+
+PLACED, COMPLETED, UPDATED = "Order Placed", "Order Completed", "Order Updated"
+CANCELLED, REFUNDED, RETURNED = "Order Cancelled", "Order Refunded", "Product Returned"
+PAID, READY = "Payment Taken", "Pickup Ready"
+NAMES = {
+    rules.ALLOCATED: "Order Allocated",
+    rules.READY: READY,
+    rules.SHIPPED: "Order Shipped",
+    rules.DELIVERED: "Order Delivered",
+    rules.COLLECTED: "Order Picked Up",
+    rules.CANCELLED: CANCELLED,
+    rules.RETURNED: RETURNED,
+}
+"""What a change of state is called; *picked* is nobody's business but the store's."""
+COLLECTED_KINDS = frozenset({"pick_up", "reserve_in_store", "curbside", "ship_to_store", "order_ahead"})
+
+
+@lru_cache(maxsize=200)
+def minor_units(currency: str) -> int:
+    """How many minor units one unit of a currency has: 100 of EUR, 1 of JPY, 1,000 of KWD."""
+    return int(10 ** get_currency_precision(currency))
+
+
+def money(minor: int, currency: str) -> float:
+    """An amount as events have it: in units of its currency."""
+    return minor / minor_units(currency)
+
+
+def products(parts: Iterable[Part], currency: str) -> list[dict[str, Any]]:
+    """The lines as `products` of an event."""
+    return [
+        {
+            "sku": line.sku,
+            "name": line.name or line.sku,
+            "price": money(line.price, currency),
+            "quantity": amount / 1_000 if amount % 1_000 else amount // 1_000,
+        }
+        for line, amount in parts
+    ]
+
+
+def tell(work: Work, order: Order, name: str, channel: str, **properties: Any) -> None:
+    """Lets the river know of something about an order."""
+    said = {"order_id": order.number, **{key: value for key, value in properties.items() if value not in ("", None)}}
+    who = msgspec.json.decode(order.owners, type=tuple[str, ...])
+    work.tell(Told(name=name, at=work.now, channel=channel or order.channel, who=who, properties=said))
+
+
+def tell_whole(work: Work, order: Order, name: str, lines: Sequence[Line]) -> None:
+    """An order with all its lines and sums."""
+    units = order.currency
+    tell(
+        work,
+        order,
+        name,
+        order.channel,
+        affiliation=order.channel,
+        checkout_id=order.basket,
+        currency=units,
+        total=money(order.total, units),
+        revenue=money(order.total - order.shipping - sum(line.tax for line in lines), units),
+        shipping=money(order.shipping, units),
+        tax=money(sum(line.tax for line in lines), units),
+        discount=money(sum(line.discount for line in lines), units),
+        products=products([(line, line.amount) for line in lines], units),
+    )
+
+
+def tell_change(
+    work: Work, order: Order, became: str, parts: Sequence[Part], *, channel: str, place: str, why: str
+) -> None:
+    """That parts of an order came into a state."""
+    name = NAMES.get(became)
+    if name is None or (name == READY and order.kind not in COLLECTED_KINDS):
+        return
+    more: dict[str, Any] = {}
+    if became == rules.CANCELLED:
+        more["reason"] = why
+        if order.state != rules.CANCELLED:
+            name = UPDATED  # the vocabulary has a word for a whole order that is given up, and one for what is left
+            more["cancelled"] = True
+    if became == rules.RETURNED:
+        more["return_id"] = f"{order.number}-R{work.number('return')}"
+        more["reason"] = why
+    more["store_id"] = place
+    tell(work, order, name, channel, currency=order.currency, products=products(parts, order.currency), **more)
