@@ -20,6 +20,7 @@ import msgspec
 from cauce.access.api import Actor, Audit, Control, now_microseconds
 from cauce.engines.api import Table
 from cauce.errors import Conflict, DefinitionInvalid, NotFound
+from cauce.events.connections import EVENT_BYTES_MAX, Connections
 from cauce.model import DECISIONS, Source
 from cauce.registry import nearest
 
@@ -63,6 +64,7 @@ class _Known(msgspec.Struct, frozen=True):
 class Sources:
     """Sources and write keys; any number of threads and processes. `by` is who changes something.
 
+    `connections` holds what sources share with systems that sign what they send.
     `tell` gets the new settings of a source before they hold at the door, and who made them: the river reads by them.
     """
 
@@ -74,6 +76,7 @@ class Sources:
         self._known = _Known({}, {})
         self._watch = control.watch(self._load)
         self._watch.refresh()
+        self.connections = Connections(control, audit, self.get, self._enlarge)
 
     # -- asking -------------------------------------------------------------------------------------------------
 
@@ -187,6 +190,9 @@ class Sources:
 
     def _insert_key(self, key: str, name: str, created: int) -> None:
         self._control.upsert(KEYS, [(_hash(key), name, key[-HINT_CHARACTERS:], created, None)])
+
+    def _enlarge(self, source: Source, by: Actor | str) -> None:
+        self.change(source.name, by=by, event_bytes_max=EVENT_BYTES_MAX)
 
     def _created(self, name: str) -> int:
         return int(self._control.select("select created from sources where name = ?", name)[0][0])

@@ -2,7 +2,7 @@
 
 A request is answered with 200 only after its bytes are durable. A body must be JSON (or gzip of it) and its key must be
 known; whatever else is wrong with an event is found out downstream, event by event, because server SDKs drop a whole
-batch that is refused.
+batch that is refused. What a shop's webhook sends is known by its signature instead of a key.
 """
 
 from __future__ import annotations
@@ -12,13 +12,16 @@ import logging
 import time
 import zlib
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import msgspec
 
 from cauce import registry
-from cauce.connectors.reading import GZIP_MAGIC, ZSTD_MAGIC, open_body, read_items
+from cauce.connectors.reading import GZIP_MAGIC, ZSTD_MAGIC, Unusable, open_body, read_items
+from cauce.connectors.webhooks import Delivery, Fact, framed
 from cauce.errors import Busy, CauceError, NotFound, TooLarge, Unauthorised, Unreadable
+from cauce.events.connections import Lock
 from cauce.events.intake import GroupCommit
 from cauce.events.sources import Sources
 from cauce.http import browser, cors, credentials
@@ -87,6 +90,7 @@ class Intake:
         self._backlog_bytes = 0
         self._backlog_looked = float("-inf")
         self._connectors = registry.find("cauce.connectors", role="decode")
+        self._signed = registry.find("cauce.connectors", role="verify")
         self._patience = Patience(BODY_SECONDS_MAX)
 
     def serves(self, path: str) -> bool:
@@ -135,6 +139,8 @@ class Intake:
 
     async def _take(self, scope: Scope, headers: dict[bytes, bytes], path: str, receive: Receive) -> int:
         """Makes one request durable; its size as received."""
+        if path.startswith(_CHANNELS) and (webhook := self._webhook_of(path)):
+            return await self._take_webhook(*webhook, headers, receive)
         connector = self._connector_of(path)
         source = self._source_of(_told_keys(scope, headers))
         body = await self._body(headers, receive)
@@ -161,9 +167,39 @@ class Intake:
         if path.rstrip("/") == _METRICS:
             return _METRICS
         name = path.removeprefix(_CHANNELS).strip("/")
-        if name.partition(":")[0] not in self._connectors:
+        base = name.partition(":")[0]
+        if base in self._signed:
+            raise NotFound(
+                f"{base} says by its address which source it is",
+                hint=f"Send to {_CHANNELS}{base}/SOURCE; its signature takes the place of a key",
+            )
+        if base not in self._connectors:
             raise NotFound(f"there is no channel {name!r}", hint=registry.nearest(name, list(self._connectors)))
         return name
+
+    # -- webhooks -----------------------------------------------------------------------------------------------
+
+    def _webhook_of(self, path: str) -> tuple[str, str] | None:
+        """Connector and source of an address that a shop's webhooks go to, None when it is none."""
+        connector, mark, source = path.removeprefix(_CHANNELS).strip("/").partition("/")
+        return (connector, source) if mark and connector in self._signed else None
+
+    async def _take_webhook(self, connector: str, name: str, headers: dict[bytes, bytes], receive: Receive) -> int:
+        """Makes a signed request durable; Unauthorised, and nothing is kept, when its signature is wrong."""
+        module = self._signed[connector]
+        body = await self._body(headers, receive)
+        lock = self._sources.connections.lock(name, connector)
+        delivery = Delivery(headers, body, lock.public_url if lock else "", time.time_ns() // 1_000)
+        if (is_ping := getattr(module, "is_ping", None)) and is_ping(delivery):
+            return len(body)
+        await self._check_backlog()
+        if len(body) <= CUT_IN_LOOP_BYTES_MAX:
+            stored = _verified(module, lock, delivery)
+        else:
+            stored = await asyncio.to_thread(_verified, module, lock, delivery)
+        assert lock is not None
+        await self._commit.append(lock.source.name, connector, delivery.now, stored, compress=True)
+        return len(body)
 
     def _source_of(self, keys: Iterable[str]) -> Source | None:
         """The source of the first key that is one's."""
@@ -271,6 +307,27 @@ class Intake:
                     return browser.segment_settings(key, scheme, host)
                 return browser.rudder_config(source, key, scheme, host)
         raise Unauthorised("expected the write key of a source", hint="`cauce sources add` gives one")
+
+
+def _verified(module: Any, lock: Lock | None, delivery: Delivery) -> bytes:
+    """The record of a delivery whose signature is right; Unauthorised when it is not, Unreadable when it is no JSON.
+
+    An unknown source is refused as a wrong signature is, so that nobody finds out which there are.
+    """
+    if lock is None or not module.verify(delivery, lock.secrets):
+        raise Unauthorised(
+            "expected a signature with a secret of this source",
+            hint="`cauce sources secret` takes it; docs/howto/connect-shops.md says where each shop shows it",
+        )
+    read = read_items(delivery.body).items
+    # JSON in shape goes on, and is kept with the reason why it cannot be taken in.
+    is_usable = not any(isinstance(item, Unusable) for item in read)
+    facts = [Fact("unreadable", delivery.body)]
+    if is_usable:
+        with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            facts = module.facts(delivery)
+    said = module.sender(delivery) if hasattr(module, "sender") else {}
+    return framed(facts, said)
 
 
 def _is_question(path: str) -> bool:
