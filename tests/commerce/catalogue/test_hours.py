@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cauce.commerce.catalogue.api import closing, next_opening, open_at, opens_on, promised
@@ -51,9 +51,9 @@ def by_the_clock(place: Place, instant: int) -> bool:
             if opening.weekday != day.isoweekday():
                 continue
             opens, closes = (int(text[:2]) * 60 + int(text[3:]) for text in (opening.opens, opening.closes))
-            begin = datetime(day.year, day.month, day.day) + timedelta(minutes=opens)
-            end = datetime(day.year, day.month, day.day) + timedelta(minutes=closes + (1_440 if closes <= opens else 0))
-            if begin <= wall < end:
+            midnight = datetime.fromisoformat(day.isoformat())
+            end = closes if closes > opens else closes + 1_440
+            if midnight + timedelta(minutes=opens) <= wall < midnight + timedelta(minutes=end):
                 return True
     return False
 
@@ -73,6 +73,7 @@ def test_a_place_is_open_when_a_clock_on_its_wall_says_so(hours: tuple[Opening, 
         assert open_at(place, instant) == by_the_clock(place, instant)
 
 
+@settings(max_examples=50)
 @given(weeks(), st.sampled_from(ZONES), instants, st.integers(0, 3_000))
 def test_a_promise_falls_into_opening_hours_after_exactly_so_many_minutes_of_them(
     hours: tuple[Opening, ...], zone: str, instant: int, minutes: int
@@ -111,6 +112,7 @@ def test_more_minutes_or_a_later_beginning_never_promise_sooner(
     assert first <= (promised(place, instant + more * MINUTE, minutes) or 0)
 
 
+@settings(max_examples=50)
 @given(weeks(), st.sampled_from(ZONES), instants)
 def test_it_closes_after_it_opens_and_is_open_in_between(hours: tuple[Opening, ...], zone: str, instant: int) -> None:
     place = Place(id="S01", zone=zone, hours=hours)
@@ -124,6 +126,7 @@ def test_it_closes_after_it_opens_and_is_open_in_between(hours: tuple[Opening, .
     assert (closing(place, instant) is not None) <= open_at(place, instant)
 
 
+@settings(max_examples=50)
 @given(weeks())
 def test_hours_in_one_line_are_read_as_they_were_written(hours: tuple[Opening, ...]) -> None:
     week = rules.week_of(hours, ())
