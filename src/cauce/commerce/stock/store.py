@@ -13,8 +13,11 @@ BOOK = "stock"
 FREE, SOLD, SUPPLIER, TRANSIT, DAMAGED, SHRINKAGE, OVERSOLD = (
     "free", "sold", "supplier", "transit", "damaged", "shrinkage", "oversold",
 )  # fmt: skip
-WITHOUT_FLOOR = frozenset({SUPPLIER, SHRINKAGE, OVERSOLD})
-"""Accounts that stand for the world outside, or for a debt: they may go below nothing."""
+WITHOUT_FLOOR = frozenset({SUPPLIER, SHRINKAGE, OVERSOLD, SOLD})
+"""Accounts that stand for the world outside, or for a debt: they may go below nothing.
+
+*sold* is among them because a return may be known before the sale that it takes back.
+"""
 
 SEPARATOR = "\x1f"
 
@@ -40,9 +43,154 @@ class Reservation(NamedTuple):
     lines: str
 
 
+class Level(NamedTuple):
+    """What else is known of a product in a place; `id` as in `Stock`.
+
+    `number` grows with every change of any stock: it is the cursor of the feed. `state` is *in*, *low*, *out*, or empty
+    when there never was any; `low` the amount at which stock is low. `own` and `own_low` are the safety stock and the
+    threshold of just this product here, -1 where those of the place hold. `counted` is the moment of the last physical
+    count (microseconds, 0 for none) and `amount` what was counted. `task` is the open task about what was sold and is
+    not there, 0 for none.
+    """
+
+    id: int
+    number: int
+    state: str
+    low: int
+    own: int
+    own_low: int
+    counted: int
+    amount: int
+    task: int
+
+
+class Fact(NamedTuple):
+    """What a transfer of the ledger did to the goods on the shelf (free and owed) of one stock, and when it happened.
+
+    `occurred` in microseconds by the clock of who says it; `delta` in thousandths, 0 when a later count knew of it.
+    """
+
+    transfer: int
+    stock: int
+    occurred: int
+    delta: int
+    channel: str
+    reference: str
+    by: str
+
+
+class Counting(NamedTuple):
+    """A physical count of one stock. `difference` is what the ledger was corrected by, 0 for one that was late."""
+
+    id: int
+    stock: int
+    sku: str
+    place: str
+    occurred: int
+    amount: int
+    difference: int
+    at: int
+    by: str
+    reference: str
+
+
+class Shipment(NamedTuple):
+    """Goods on their way between two places. `lines` is JSON of `Carried`; `state` *sent*, *partly* or *arrived*."""
+
+    id: int
+    at: int
+    origin: str
+    destination: str
+    state: str
+    lines: str
+    day: str
+    reference: str
+    by: str
+
+
+class Expected(NamedTuple):
+    """Goods that are to come: `amount` on a `day` (ISO 8601), of which `met` came already under that reference."""
+
+    reference: str
+    sku: str
+    place: str
+    amount: int
+    met: int
+    day: str
+    at: int
+
+
+class Task(NamedTuple):
+    """Something that somebody must look at. `done` in microseconds, 0 while open; `by` empty when it solved itself."""
+
+    id: int
+    kind: str
+    stock: int
+    sku: str
+    place: str
+    amount: int
+    since: int
+    done: int
+    by: str
+
+
+class Cap(NamedTuple):
+    """The most that a channel may see of a product in a place; `sku` and `place` are empty for any."""
+
+    channel: str
+    sku: str
+    place: str
+    most: int
+
+
+class Default(NamedTuple):
+    """What holds for all products of a place that have nothing of their own."""
+
+    place: str
+    safety: int
+    low: int
+
+
+class Hook(NamedTuple):
+    """An address that is told of changes. `number` is the change up to which it knows; `salt` makes its secret.
+
+    `filter` is JSON of what it wants to hear of; `due` when it is tried again; `leased` until when somebody delivers.
+    """
+
+    id: str
+    url: str
+    salt: str
+    filter: str
+    state: str
+    number: int
+    failures: int
+    since: int
+    due: int
+    leased: int
+    fault: str
+    at: int
+    by: str
+
+
 STOCKS = records("stock", Stock, indexes=(("sku", "place"), ("place", "sku")), checks=("safety >= 0",))
 RESERVATIONS = records("reservation", Reservation, indexes=(("owner",),))
-TABLES: tuple[Table, ...] = (STOCKS.table, RESERVATIONS.table)
+LEVELS = records("stock_level", Level, indexes=(("number",),), checks=("low >= 0", "own >= -1", "amount >= 0"))
+FACTS = records("stock_fact", Fact, key_columns=2, indexes=(("stock", "occurred"),), sealed=True)
+COUNTINGS = records("stock_count", Counting, indexes=(("stock", "occurred"),), checks=("amount >= 0",), sealed=True)
+SHIPMENTS = records("stock_shipment", Shipment, indexes=(("state", "destination"),), checks=("origin <> destination",))
+EXPECTED = records(
+    "stock_expected", Expected, key_columns=3, indexes=(("sku", "place"), ("day",)), checks=("amount >= 0", "met >= 0")
+)
+TASKS = records("stock_task", Task, indexes=(("done", "since"),), checks=("amount >= 0",))
+CAPS = records("stock_cap", Cap, key_columns=3, indexes=(("sku",),), checks=("most >= 0",))
+DEFAULTS = records("stock_default", Default, checks=("safety >= 0", "low >= 0"))
+HOOKS = records("stock_hook", Hook)
+TABLES: tuple[Table, ...] = tuple(
+    each.table
+    for each in (
+        STOCKS, RESERVATIONS, LEVELS, FACTS, COUNTINGS, SHIPMENTS, EXPECTED, TASKS, CAPS, DEFAULTS, HOOKS,
+    )
+)  # fmt: skip
 
 
 @lru_cache(maxsize=200_000)

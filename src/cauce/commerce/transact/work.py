@@ -117,6 +117,12 @@ class Work:
         self._change(self._shelf(of), of.key_of(row), None, row)
         return row
 
+    def changed(self, of: Records[R]) -> list[R]:
+        """Rows that the command at work added or replaced, as they are now."""
+        shelf = self._shelf(of)
+        keys = dict.fromkeys(key for each, key, _, _ in self._undo if each is shelf)
+        return [row for key in keys if (row := shelf.rows[key]) is not None]
+
     def drop(self, of: Records[Any], *key: Any) -> None:
         self._set(of, key[0] if of.key_columns == 1 else key, None)
 
