@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from cauce.commerce.catalogue import api as catalogue
 from cauce.commerce.catalogue import items, places, prices, products
+from cauce.commerce.fulfilment import api as fulfilment
 from cauce.commerce.ledger import api as ledger
 from cauce.commerce.loyalty import api as loyalty
 from cauce.commerce.orders import api as orders
-from cauce.commerce.orders import changing, placing
+from cauce.commerce.orders import commands as ordering
 from cauce.commerce.stock import commands, reserving
 from cauce.commerce.stock import store as stock
 from cauce.commerce.stock.levels import watched
-from cauce.commerce.tills import relay
-from cauce.commerce.transact.writer import Action
+from cauce.commerce.tills import applying, habits, relay
+from cauce.commerce.transact.carrier import Action
+from cauce.commerce.transact.work import Work
 from cauce.engines.api import Table
 
 _ACTIONS: tuple[Action, ...] = (
@@ -22,11 +27,37 @@ _ACTIONS: tuple[Action, ...] = (
     *places.ACTIONS,
     *reserving.ACTIONS,
     *commands.ACTIONS,
-    *placing.ACTIONS,
-    *changing.ACTIONS,
+    *ordering.ACTIONS,
+    *fulfilment.ACTIONS,
     *relay.ACTIONS,
+    *habits.ACTIONS,
+    *applying.ACTIONS,
     *loyalty.ACTIONS,
 )
-ACTIONS: tuple[Action, ...] = tuple(map(watched, _ACTIONS))
+ON_EXPIRED: dict[str, Callable[[Work, ledger.Hold], None]] = {orders.OWNER: orders.expired}
+"""Who is told when a hold runs out, by the word before the colon of its owner."""
+
+
+def telling(action: Action) -> Action:
+    """The same action, after which the owners of holds that ran out are told, whoever swept them."""
+
+    def handle(work: Work, command: Any) -> Any:
+        answer = action.handle(work, command)
+        for hold in work.changed(ledger.HOLDS):
+            if hold.state == ledger.EXPIRED and (told := ON_EXPIRED.get(hold.owner.partition(":")[0])):
+                told(work, hold)
+        return answer
+
+    return action._replace(handle=handle)
+
+
+ACTIONS: tuple[Action, ...] = tuple(watched(telling(action)) for action in _ACTIONS)
 """Whatever a command does to stock, those who wait for it hear of it."""
-SHAPES: tuple[Table, ...] = (*ledger.TABLES, *catalogue.TABLES, *stock.TABLES, *orders.TABLES, *loyalty.TABLES)
+SHAPES: tuple[Table, ...] = (
+    *ledger.TABLES,
+    *catalogue.TABLES,
+    *stock.TABLES,
+    *orders.TABLES,
+    *fulfilment.TABLES,
+    *loyalty.TABLES,
+)

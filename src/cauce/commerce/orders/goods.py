@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from cauce.commerce.ledger import api as ledger
 from cauce.commerce.orders.store import Allocation
-from cauce.commerce.stock.store import DAMAGED, FREE, OVERSOLD, SOLD, place_of
+from cauce.commerce.stock import api as stock
+from cauce.commerce.stock.levels import owed
+from cauce.commerce.stock.store import FREE, OVERSOLD, SOLD, place_of
 from cauce.commerce.transact.work import Work
 from cauce.errors import Ended
 
@@ -36,7 +38,10 @@ def hold_as_fact(work: Work, part: Allocation, sku: str, amount: int) -> tuple[A
     missing = max(0, amount - ledger.account(work, free).available)
     if missing:
         ledger.move(work, place_of(sku, part.place, OVERSOLD), free, missing, "promised elsewhere")
-    return hold(work, part, sku, amount, 0), missing
+    part = hold(work, part, sku, amount, 0)
+    if missing:
+        owed(work, sku, part.place)
+    return part, missing
 
 
 def free(work: Work, part: Allocation, sku: str, amount: int) -> Allocation:
@@ -45,7 +50,6 @@ def free(work: Work, part: Allocation, sku: str, amount: int) -> Allocation:
     ledger.void(work, part.hold)
     left = part.held - amount
     made = _held(work, part, sku, left, found.due) if left else 0
-    _make_good(work, sku, part.place)
     return part._replace(hold=made, held=left)
 
 
@@ -56,12 +60,9 @@ def leave(work: Work, part: Allocation, amount: int, why: str) -> Allocation:
     return part._replace(hold=part.hold if left else 0, held=left)
 
 
-def back(work: Work, origin: str, sku: str, place: str, amount: int, *, damaged: bool, why: str) -> None:
-    """What left the stock of `origin` is there again, in `place`."""
-    to = DAMAGED if damaged else FREE
-    ledger.move(work, place_of(sku, origin, SOLD), place_of(sku, place, to), amount, why)
-    if not damaged:
-        _make_good(work, sku, place)
+def back(work: Work, entry: stock.Entry, origin: str, *, is_damaged: bool) -> None:
+    """What left the stock of `origin` is there again, where the entry says."""
+    stock.give_back(work, entry, sold_at=origin, is_damaged=is_damaged)
 
 
 def renew(work: Work, part: Allocation, sku: str, due: int) -> Allocation:
@@ -78,6 +79,12 @@ def is_open(work: Work, part: Allocation) -> bool:
     return found.state == ledger.OPEN and not 0 < found.due <= work.now
 
 
+def given_up(work: Work, part: Allocation) -> ledger.Hold:
+    """The hold of a part whose time has run out, given back when nobody has done so yet."""
+    found = work.need(ledger.HOLDS, part.hold)
+    return ledger.void(work, found.id, state=ledger.EXPIRED) if found.state == ledger.OPEN else found
+
+
 def must_be_open(work: Work, part: Allocation) -> None:
     """Ended when what was held for a part has run out."""
     if not is_open(work, part):
@@ -87,12 +94,3 @@ def must_be_open(work: Work, part: Allocation) -> None:
 def _held(work: Work, part: Allocation, sku: str, amount: int, due: int) -> int:
     giver, taker = place_of(sku, part.place, FREE), place_of(sku, part.place, SOLD)
     return ledger.hold(work, giver, taker, amount, due=due, owner=owner_of(part)).id
-
-
-def _make_good(work: Work, sku: str, place: str) -> None:
-    """What is free again first makes good what was promised without being there."""
-    owed = -ledger.account(work, place_of(sku, place, OVERSOLD)).posted
-    there = ledger.account(work, place_of(sku, place, FREE)).available
-    if owed > 0 and there > 0:
-        debit, credit = place_of(sku, place, FREE), place_of(sku, place, OVERSOLD)
-        ledger.move(work, debit, credit, min(owed, there), "made good")

@@ -11,6 +11,7 @@ from cauce.commerce.ledger.api import Hold
 from cauce.commerce.orders import goods, rules, telling
 from cauce.commerce.orders.store import ALLOCATIONS, HISTORY, LINES, ORDERS, Allocation, Entry, Line, Order
 from cauce.commerce.stock import reserving
+from cauce.commerce.stock.api import Entry as Came
 from cauce.commerce.transact.work import Work
 from cauce.errors import Conflict, DefinitionInvalid, Ended
 
@@ -203,7 +204,8 @@ def _carry(
         held = part.held_of(step.was, amount)
         part = goods.free(work, part, line.sku, held) if held else part
         if amount > held:
-            goods.back(work, part.place, line.sku, where, amount - held, damaged=note.damaged, why=step.to)
+            entry = Came(line.sku, where, amount - held, 0, note.channel, order.number, note.by)
+            goods.back(work, entry, part.place, is_damaged=note.damaged)
     line, part = _counted(line, part, step.was, step.to, amount)
     if part.place:
         work.put(ALLOCATIONS, part)

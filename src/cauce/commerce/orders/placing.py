@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import msgspec
 
-from cauce.commerce.ledger import api as ledger
 from cauce.commerce.orders import goods, moves, rules, telling
 from cauce.commerce.orders.moves import Move, Note
 from cauce.commerce.orders.store import (
@@ -158,26 +157,44 @@ def confirm(work: Work, command: Confirm) -> Standing:
     order = work.need(ORDERS, command.order)
     if order.confirmed:
         return standing(order)
-    if order.state == rules.CANCELLED:
-        raise Ended(f"order {order.number} was cancelled", hint="Give the money back")
-    _give_up_what_ran_out(work, order)
+    again = could_confirm(work, order)
     order = work.put(ORDERS, work.need(ORDERS, order.id)._replace(confirmed=work.now, due=0))
-    again = []
     for line in moves.lines_of(work, order):
         for part in moves.parts_of(work, line):
             if part.held:
                 work.put(ALLOCATIONS, goods.renew(work, part, line.sku, 0))
-            if part.lost:
-                again.append(Move(line.line, rules.ALLOCATED, part.lost, part.place))
     note = Note(command.by, command.channel, command.why or "confirmed")
     moves.entered(work, order, became="confirmed", note=note, amount=order.total)
     if again:
-        try:
-            order = moves.change(work, order.id, again, note)
-        except Shortage as short:
-            raise _gone(order, short) from None
+        order = moves.change(work, order.id, again, note)
     _completed(work, order)
     return standing(moves.refreshed(work, order))
+
+
+def could_confirm(work: Work, order: Order) -> list[Move]:
+    """What has to be held anew for an order to be confirmed; Ended when it is not there any more.
+
+    Holds whose time is over are given back here, swept or not: only an open hold can be confirmed.
+    """
+    if order.state == rules.CANCELLED:
+        raise Ended(f"order {order.number} was cancelled", hint="Give the money back")
+    again, needs = [], dict[tuple[str, str], int]()
+    for line in moves.lines_of(work, order):
+        for part in moves.parts_of(work, line):
+            if part.hold and not goods.is_open(work, part):
+                moves.expired(work, goods.given_up(work, part))
+        left = work.need(LINES, order.id, line.line).placed
+        for part in moves.parts_of(work, line):
+            amount = min(part.lost, left)
+            if amount:
+                left -= amount
+                again.append(Move(line.line, rules.ALLOCATED, amount, part.place))
+                needs[line.sku, part.place] = needs.get((line.sku, part.place), 0) + amount
+    try:
+        reserving.ensure(work, needs)
+    except Shortage as short:
+        raise _gone(order, short) from None
+    return again
 
 
 def checked(command: PlaceOrder) -> rules.Delivery:
@@ -211,16 +228,15 @@ def written(work: Work, command: PlaceOrder, *, due: int, confirmed: int, adjust
     number = command.number or _numbered(work, id_)
     if work.get(NUMBERS, number) is not None:
         raise Conflict(f"there is already an order {number}", hint="Give another number, or none")
-    totals = [total_of(line, tax_included=command.tax_included) for line in command.lines]
-    total = sum(totals) + command.shipping + adjustment
+    total = sum_of(command.lines, command.tax_included) + command.shipping + adjustment
     if total < 0:
         raise DefinitionInvalid(f"expected the order to come to 0 or more, got {total} minor units")
     if command.total is not None and command.total != total:
         raise DefinitionInvalid(
             f"expected total to be {total}, which lines and shipping come to, got {command.total} minor units"
         )
-    for index, (line, sum_) in enumerate(zip(command.lines, totals, strict=True), 1):
-        work.append(LINES, _line(id_, index, line, sum_))
+    for index, line in enumerate(command.lines, 1):
+        work.append(LINES, _line(id_, index, line, total_of(line, tax_included=command.tax_included)))
     owners = tuple(dict.fromkeys(command.owners))
     for owner in owners:
         work.append(OWNERS, Owner(owner, id_))
@@ -262,6 +278,17 @@ def known_as(work: Work, order: Order, source: str, source_id: str, updated: int
     """The order with its id at another platform."""
     work.add(FOREIGN, Foreign(source, source_id, order.id))
     return work.put(ORDERS, order._replace(source=source, source_id=source_id, source_updated=updated))
+
+
+def add_line(work: Work, order: Order, number: int, line: NewLine) -> Line:
+    """A further line of an order that is there."""
+    included = bool(order.tax_included)
+    return work.append(LINES, _line(order.id, number, line, total_of(line, tax_included=included)))
+
+
+def sum_of(lines: Sequence[NewLine], tax_included: bool) -> int:
+    """What lines come to, in minor units."""
+    return sum(total_of(line, tax_included=tax_included) for line in lines)
 
 
 def total_of(line: NewLine, *, tax_included: bool) -> int:
@@ -343,17 +370,6 @@ def _wanted(work: Work, command: PlaceOrder) -> list[Move]:
             if amount:
                 found.append(Move(number, rules.ALLOCATED, amount, part.place))
     return found
-
-
-def _give_up_what_ran_out(work: Work, order: Order) -> None:
-    """Holds whose time is over are given back now, swept or not: only an open hold can be confirmed."""
-    for line in moves.lines_of(work, order):
-        for part in moves.parts_of(work, line):
-            if part.hold and not goods.is_open(work, part):
-                found = work.need(ledger.HOLDS, part.hold)
-                if found.state == ledger.OPEN:
-                    ledger.void(work, found.id, state=ledger.EXPIRED)
-                moves.expired(work, found)
 
 
 def _gone(order: Order, short: Shortage) -> Ended:

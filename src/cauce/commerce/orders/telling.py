@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from typing import Any
 
 import msgspec
-from babel.numbers import get_currency_precision
 
+from cauce.commerce.catalogue import api as catalogue
 from cauce.commerce.orders import rules
 from cauce.commerce.orders.store import Line, Order
 from cauce.commerce.transact.facts import Told
@@ -30,18 +29,14 @@ NAMES = {
     rules.RETURNED: RETURNED,
 }
 """What a change of state is called; *picked* is nobody's business but the store's."""
+NOBODYS = frozenset({RETURNED, PAID})
+"""What the vocabulary takes without any identifier."""
 COLLECTED_KINDS = frozenset({"pick_up", "reserve_in_store", "curbside", "ship_to_store", "order_ahead"})
-
-
-@lru_cache(maxsize=200)
-def minor_units(currency: str) -> int:
-    """How many minor units one unit of a currency has: 100 of EUR, 1 of JPY, 1,000 of KWD."""
-    return int(10 ** get_currency_precision(currency))
 
 
 def money(minor: int, currency: str) -> float:
     """An amount as events have it: in units of its currency."""
-    return minor / minor_units(currency)
+    return float(minor / 10 ** catalogue.exponent(currency))
 
 
 def products(parts: Iterable[Part], currency: str) -> list[dict[str, Any]]:
@@ -57,10 +52,19 @@ def products(parts: Iterable[Part], currency: str) -> list[dict[str, Any]]:
     ]
 
 
+def who_of(order: Order) -> tuple[str, ...]:
+    """Whose order it is; of a guest's the mail or phone that was left."""
+    owners = msgspec.json.decode(order.owners, type=tuple[str, ...])
+    contact = msgspec.json.decode(order.contact, type=dict[str, str])
+    return owners or tuple(f"{kind}:{contact[kind]}" for kind in ("email", "phone") if contact.get(kind))
+
+
 def tell(work: Work, order: Order, name: str, channel: str, **properties: Any) -> None:
-    """Lets the river know of something about an order."""
+    """Lets the river know of something about an order; what is nobody's is only told where that makes sense."""
     said = {"order_id": order.number, **{key: value for key, value in properties.items() if value not in ("", None)}}
-    who = msgspec.json.decode(order.owners, type=tuple[str, ...])
+    who = who_of(order)
+    if not who and name not in NOBODYS:
+        return
     work.tell(Told(name=name, at=work.now, channel=channel or order.channel, who=who, properties=said))
 
 

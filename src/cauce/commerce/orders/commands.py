@@ -1,0 +1,8 @@
+"""All commands of orders."""
+
+from __future__ import annotations
+
+from cauce.commerce.orders import changing, outside, paying, placing
+from cauce.commerce.transact.carrier import Action
+
+ACTIONS: tuple[Action, ...] = (*placing.ACTIONS, *changing.ACTIONS, *paying.ACTIONS, *outside.ACTIONS)
