@@ -322,3 +322,71 @@ def test_importing_it_loads_no_engine():
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert set(said.split()) == {"client", "errors"}
+
+
+# --- what the console does too ---------------------------------------------------------------------------------------
+
+
+def test_the_last_items_of_a_source(client, platform):
+    found = client.sources.arrivals("web", limit=5)
+    assert [one.position for one in found.items] == sorted((one.position for one in found.items), reverse=True)
+    assert {one.fate for one in client.sources.arrivals("web", limit=100).items} == {"stored", "quarantined"}
+    broken = next(one for one in client.sources.arrivals("web", limit=100).items if one.fate == "quarantined")
+    assert broken.reasons[0].code
+    stored = next(one for one in client.sources.arrivals("store", limit=100).items if one.person)
+    assert client.people.get(stored.person).id == stored.person
+    assert '"messageId"' in stored.raw
+
+
+def test_what_was_sent_is_shown_to_those_who_may_see_it(url, platform):
+    with Client(url, token(platform, "sources.read")) as modest:
+        found = modest.sources.arrivals("web", limit=100)
+        assert found.items
+        assert not [one for one in found.items if one.raw or one.person]
+
+
+def test_rules_are_tried_beside(client, platform):
+    started = client.identity.start_trial({"kinds": {"email": {"limit": 1}}})
+    assert started.state == "running"
+    platform.trials.wait(started.id, 60)
+    done = client.identity.trial(started.id)
+    assert (done.state, done.events) == ("done", done.events_total)
+    assert done.report == client.identity.try_rules({"kinds": {"email": {"limit": 1}}})
+    client.identity.stop_trial(started.id)  # too late: nothing changes
+    assert [trial.state for trial in client.identity.trials() if trial.id == started.id] == ["done"]
+    with pytest.raises(NotFound):
+        client.identity.trial("nothing")
+
+
+def test_a_trait_is_tried_before_it_is_applied(client, url, platform):
+    definition = {"name": "orders", "compute": "count", "events": ["Order Completed"]}
+    (sample, *_) = client.computed.sample(definition)
+    assert sample.value == sample.events >= 1
+    names = {"name": "seen", "compute": "last", "property": "traits.email", "types": ["identify"]}
+    assert client.computed.sample(names)
+    with Client(url, token(platform, "definitions.read", "people.read")) as modest:
+        hidden = [sample.value for sample in modest.computed.sample(names, people=20)]
+        assert not [value for value in hidden if value and "tienda.es" in value]
+    with Client(url, token(platform, "definitions.read")) as other, pytest.raises(Forbidden):
+        other.computed.sample(definition)
+
+
+def test_statements_are_kept_for_whoever_keeps_them(client, url, platform):
+    kept = client.sql.save("channels", "select 1")
+    assert client.sql.get(kept.id) == kept
+    assert client.sql.save("channels", "select 2").id == kept.id
+    assert [(one.name, one.statement) for one in client.sql.saved()] == [("channels", "select 2")]
+    with Client(url, token(platform, "owner")) as other:
+        assert list(other.sql.saved()) == []
+        with pytest.raises(NotFound):
+            other.sql.forget(kept.id)
+    client.sql.forget(kept.id)
+    assert list(client.sql.saved()) == []
+
+
+def test_an_accounts_tokens_find_what_it_kept_in_the_console(url, platform):
+    root = platform.access.accounts.get("root")
+    platform.questions.queries.save(f"account:{root.id}", "mine", "select 3")
+    made = platform.access.tokens.add("roots", ["data.sql"], by="tests", account=root)
+    with Client(url, made.secret) as client:
+        assert [one.statement for one in client.sql.saved()] == ["select 3"]

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from cauce.console.arrivals import arrivals
+from cauce.app.arrivals import arrivals
 from cauce.model import Source
 
 HOSTILE = '<script>alert("x")</script>'

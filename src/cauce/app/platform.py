@@ -21,6 +21,7 @@ from cauce.app.questions import Questions
 from cauce.app.replay import ReplayReport, replayed
 from cauce.app.sql_views import sql_views
 from cauce.app.storage import Rebuilt, storage_of
+from cauce.app.trials import Trials
 from cauce.commerce.api import Commerce, Engines
 from cauce.engines.api import Log, Reader
 from cauce.errors import Busy, Locked, NotFound, StorageBroken
@@ -70,6 +71,7 @@ class Platform:
         self.audit = self.access.audit
         self.sources = Sources(self.control, self.audit, self._tell_source)
         self.questions = Questions(self)
+        self.trials = Trials(settings)
         self.commerce = Commerce(Engines(self.storage.commerce, self.storage.commerce_reader))
         self._parts = Parts(self.log, self.source_of, settings, self.secret)
         self._runner: Runner | None = None
@@ -309,6 +311,7 @@ class Platform:
         self.log.close()
         self.access.close()
         self.questions.close()
+        self.trials.close()
         self.control.close()
         self.storage.close()
 

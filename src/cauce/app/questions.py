@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cauce.access.api import Actor
 from cauce.access.control import Control
 from cauce.app.sql_views import person_texts, sql_views
 from cauce.engines.api import Reader
@@ -65,6 +66,11 @@ class Answer(msgspec.Struct, frozen=True):
     result: Result
     seconds: float
     masked: bool
+
+
+def owner_of(actor: Actor) -> str:
+    """Whose statements somebody's are: an account's, in whatever way it comes in, or a token's own."""
+    return f"account:{actor.account}" if actor.account else f"{actor.kind}:{actor.token or actor.name}"
 
 
 class Questions:

@@ -1,32 +1,27 @@
 """Trying changed identity rules on the recorded history, in a process of its own: no door waits for it.
 
 It reads what is committed and changes nothing. One trial runs at a time; the last results are kept in memory.
-The process is `python -m cauce.app.trials`: it gets a JSON document and says line by line how far it is.
+The process is `cauce.app.trial`: it gets an `Order` and says line by line (`Told`) how far it is.
 """
 
 from __future__ import annotations
 
-import os
 import secrets
 import subprocess
 import sys
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any, Literal
 
 import msgspec
 
-from cauce.app.platform import Platform
-from cauce.errors import Busy, CauceError, NotFound
+from cauce.errors import Conflict, NotFound
 from cauce.identity.api import DryRun, Rules
 from cauce.settings import Settings
 
 TRIALS_KEPT = 10
-NICENESS = 10
-REPORT_SECONDS = 0.2
 
 State = Literal["running", "done", "failed", "stopped"]
 """*failed* with a reason; *stopped* by somebody."""
@@ -76,22 +71,26 @@ class Trials:
         self._lock = threading.Lock()
         self._trials: OrderedDict[str, Trial] = OrderedDict()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._watches: dict[str, threading.Thread] = {}
 
     def start(self, rules: Rules, by: str) -> str:
-        """Begins a trial and gives its id; Busy while another one runs."""
+        """Begins a trial and gives its id; Conflict while another one runs."""
         with self._lock:
             if self._processes:
-                raise Busy("another trial of rules is running", hint="Wait for its end, or stop it")
+                raise Conflict("another trial of rules is running", hint="Wait for its end, or stop it")
             trial = Trial(secrets.token_hex(6), by, time.time_ns() // 1_000, rules.as_dict())
             process = subprocess.Popen(
-                [sys.executable, "-m", "cauce.app.trials"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+                [sys.executable, "-m", "cauce.app.trial"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
             )
             self._trials[trial.id] = trial
             self._processes[trial.id] = process
             while len(self._trials) > TRIALS_KEPT:
                 self._trials.popitem(last=False)
         order = Order(self._settings.as_dict(), trial.rules)
-        threading.Thread(target=self._watch, args=(trial.id, process, order), name="trial-watch", daemon=True).start()
+        watch = threading.Thread(target=self._watch, args=(trial.id, process, order), name="trial-watch", daemon=True)
+        with self._lock:
+            self._watches[trial.id] = watch
+        watch.start()
         return trial.id
 
     def get(self, id: str) -> Trial:
@@ -106,6 +105,14 @@ class Trials:
         """The trials that are kept, latest first."""
         with self._lock:
             return list(reversed(self._trials.values()))
+
+    def wait(self, id: str, seconds: float) -> Trial:
+        """How a trial is doing once it has ended, or after so many seconds."""
+        with self._lock:
+            watch = self._watches.get(id)
+        if watch is not None:
+            watch.join(seconds)
+        return self.get(id)
 
     def stop(self, id: str) -> None:
         """Ends a running trial; nothing when it has ended."""
@@ -134,7 +141,7 @@ class Trials:
             for line in process.stdout:
                 self._told(id, msgspec.json.decode(line, type=Told))
         with self._lock:
-            del self._processes[id]
+            del self._processes[id], self._watches[id]
             trial = self._trials[id]
             if trial.state == "running":
                 self._change(id, state="failed", fault=f"the trial ended by itself ({process.returncode})")
@@ -155,38 +162,3 @@ class Trials:
 
     def _change(self, id: str, **changed: Any) -> None:
         self._trials[id] = msgspec.structs.replace(self._trials[id], **changed)
-
-
-def main() -> None:
-    """The process: compares, tells how far it is, and ends."""
-    with suppress(OSError):
-        os.nice(NICENESS)
-    order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
-    try:
-        with Platform.open(Settings(order.settings)) as platform:
-            batches = _counted(platform.archive.scan(), platform.archive.count())
-            _tell(Told(report=platform.people.dry_run(Rules.from_dict(order.rules), batches)))
-    except CauceError as fault:
-        _tell(Told(fault=str(fault)))
-
-
-def _tell(told: Told) -> None:
-    sys.stdout.buffer.write(msgspec.json.encode(told) + b"\n")
-    sys.stdout.buffer.flush()
-
-
-def _counted(batches: Iterable[list[Any]], total: int) -> Iterator[list[Any]]:
-    """The batches as they are; tells now and then how many events went by."""
-    done = 0
-    told_at = 0.0
-    for batch in batches:
-        yield batch
-        done += len(batch)
-        if time.monotonic() - told_at > REPORT_SECONDS:
-            told_at = time.monotonic()
-            _tell(Told(done, total))
-    _tell(Told(done, total))
-
-
-if __name__ == "__main__":
-    main()

@@ -106,6 +106,11 @@ class Sources(Resource):
         """The source with some fields changed, as in `SourceChange`."""
         return self._transport.ask("PATCH", f"/v1/sources/{_part(name)}", sources.Source, body=changes)
 
+    def arrivals(self, name: str, limit: int = 30) -> sources.Arrivals:
+        """The last items of a source as they came, and what became of each."""
+        path = f"/v1/sources/{_part(name)}/arrivals"
+        return self._transport.ask("GET", path, sources.Arrivals, query={"limit": limit})
+
     def keys(self, name: str) -> Iterator[sources.Key]:
         return self._transport.pages(f"/v1/sources/{_part(name)}/keys", Page[sources.Key], {})
 
@@ -263,6 +268,21 @@ class Identity(Resource):
         body = identity.NewRules(rules=rules)
         return self._transport.ask("POST", "/v1/identity/rules/try", identity.RulesTried, body=body)
 
+    def start_trial(self, rules: Document) -> identity.Trial:
+        """Begins to find out what rules would do, beside; ask `trial` until it is done."""
+        body = identity.NewRules(rules=rules)
+        return self._transport.ask("POST", "/v1/identity/trials", identity.Trial, body=body)
+
+    def trials(self) -> Sequence[identity.Trial]:
+        """The last trials, latest first."""
+        return self._transport.ask("GET", "/v1/identity/trials", Page[identity.Trial]).items
+
+    def trial(self, id: str) -> identity.Trial:
+        return self._transport.ask("GET", f"/v1/identity/trials/{_part(id)}", identity.Trial)
+
+    def stop_trial(self, id: str) -> None:
+        self._transport.remove(f"/v1/identity/trials/{_part(id)}")
+
     def explain(self, a: str, b: str) -> identity.Explanation:
         return self._transport.ask("GET", "/v1/identity/explain", identity.Explanation, query={"a": a, "b": b})
 
@@ -337,6 +357,11 @@ class Computed(Resource):
         path, kind = f"/v1/computed-traits/{_part(name)}", definitions.ComputedTrait
         return self._transport.change("PUT", path, kind, body=body, overwrite=overwrite)
 
+    def sample(self, definition: Document, people: int = 5) -> Sequence[definitions.Sample]:
+        """What a trait would say of some people before it is applied; changes nothing."""
+        body = definitions.TraitToSample(definition=definition, people=people)
+        return self._transport.ask("POST", "/v1/computed-traits/sample", definitions.Samples, body=body).items
+
     def remove(self, name: str, *, overwrite: bool = False) -> None:
         self._transport.remove(f"/v1/computed-traits/{_part(name)}", overwrite=overwrite)
 
@@ -371,6 +396,21 @@ class Sql(Resource):
     def ask(self, statement: str, *, rows_max: int = 1_000) -> data.Result:
         body = data.Statement(statement=statement, rows_max=rows_max)
         return self._transport.ask("POST", "/v1/sql", data.Result, body=body)
+
+    def saved(self) -> Iterator[data.SavedStatement]:
+        """The statements that you keep."""
+        return self._transport.pages("/v1/sql/saved", Page[data.SavedStatement], {"limit": PAGE_ITEMS})
+
+    def save(self, name: str, statement: str) -> data.SavedStatement:
+        """Keeps a statement; another one of the same name is replaced."""
+        body = data.NewSavedStatement(name=name, statement=statement)
+        return self._transport.ask("POST", "/v1/sql/saved", data.SavedStatement, body=body)
+
+    def get(self, id: str) -> data.SavedStatement:
+        return self._transport.ask("GET", f"/v1/sql/saved/{_part(id)}", data.SavedStatement)
+
+    def forget(self, id: str) -> None:
+        self._transport.remove(f"/v1/sql/saved/{_part(id)}")
 
     def views(self) -> list[str]:
         return self._transport.ask("GET", "/v1/sql/views", data.Views).views

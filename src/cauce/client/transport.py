@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import random
 import time
 import uuid
@@ -47,7 +48,7 @@ def error_of(status: int, body: bytes, retry_after_seconds: int) -> CauceError:
     kind = known_errors().get(said.code)
     if kind is not None and issubclass(kind, Busy):
         return kind(message, hint=hint, retry_after_seconds=retry_after_seconds)
-    if kind is not None and kind.__init__ is CauceError.__init__:
+    if kind is not None and "hint" in inspect.signature(kind).parameters:
         return kind(message, hint=hint)
     fault = CauceError(message, hint=hint)
     fault.code = said.code

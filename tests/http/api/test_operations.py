@@ -34,6 +34,8 @@ UNKNOWN = {
     "account": "nobody",
     "sort": "nothing",
     "token": "nobody",
+    "trial": "nothing",
+    "statement": "7",
 }
 
 
@@ -69,7 +71,7 @@ def test_the_example_works_and_answers_as_told(request, platform, client, name):
     response = send(
         client,
         operation,
-        values := path_values(platform),
+        values := path_values(platform, who),
         params=NOW.get(name, operation.parameters),
         headers={"authorization": f"Bearer {who}"},
     )

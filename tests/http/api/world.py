@@ -15,6 +15,7 @@ import httpx
 import jsonschema_rs
 
 from cauce.app import Platform
+from cauce.app.questions import owner_of
 from cauce.http.api.application import document
 from cauce.http.api.operation import Operation
 from cauce.http.api.page import curl_of
@@ -75,12 +76,27 @@ def token(platform: Platform, *scopes: str) -> str:
     return platform.access.tokens.add(name, scopes or ("owner",), by="tests").secret
 
 
-def path_values(platform: Platform) -> dict[str, str]:
-    """What stands for the variable parts of paths in this installation."""
+class Values(dict[str, str]):
+    """What stands for the variable parts of paths in an installation; a trial of rules is made when it is asked for."""
+
+    def __init__(self, platform: Platform, found: dict[str, str]) -> None:
+        super().__init__(found)
+        self.platform = platform
+
+    def __missing__(self, name: str) -> str:
+        assert name == "trial"
+        trials = self.platform.trials
+        found = trials.list()
+        id = found[0].id if found else trials.start(self.platform.people.rules, "tests")
+        return trials.wait(id, 60).id
+
+
+def path_values(platform: Platform, who: str = "") -> Values:
+    """What stands for the variable parts of paths in this installation, for whom a token belongs to."""
     entry = platform.quality.entries(limit=1)[0]
     spare = platform.sources.rotate("web", by="tests")
     made = platform.access.tokens.add(f"spare{len(platform.access.tokens.list())}", ["status.read"], by="tests")
-    return {
+    found = {
         "key": "email:ana@tienda.es",
         "source": "web",
         "hint": spare[-4:],
@@ -91,7 +107,15 @@ def path_values(platform: Platform) -> dict[str, str]:
         "account": "eva",
         "sort": "contract",
         "token": made.token.id,
+        "statement": str(kept(platform, who)) if who else "7",
     }
+    return Values(platform, found)
+
+
+def kept(platform: Platform, who: str) -> int:
+    """The id of a statement that a token keeps."""
+    owner = owner_of(platform.access.by_token(who))
+    return platform.questions.queries.save(owner, "kept", "select 1").id
 
 
 def address(operation: Operation, values: dict[str, str]) -> str:

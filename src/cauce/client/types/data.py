@@ -51,3 +51,19 @@ class Decision(Answer, frozen=True, kw_only=True):
     by: str
     occurred: Moment
     properties: dict[str, Any]
+
+
+class NewSavedStatement(Request, frozen=True, kw_only=True):
+    """A statement to keep; another one of the same name is replaced."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=100)]
+    statement: Annotated[str, Meta(min_length=1, max_length=20_000, description="One SQL statement.")]
+
+
+class SavedStatement(Answer, frozen=True, kw_only=True):
+    """A statement that somebody keeps: the caller's own, or their account's."""
+
+    id: str
+    name: str
+    statement: str
+    saved: Moment

@@ -106,3 +106,25 @@ class Versions(Answer, frozen=True, kw_only=True):
     sort: str
     name: str
     items: list[Version]
+
+
+class TraitToSample(Request, frozen=True, kw_only=True):
+    """A computed trait that is not applied yet, and for how many people it is worked out."""
+
+    definition: Document
+    people: Annotated[int, Meta(ge=1, le=20, description="Most people of the answer.")] = 5
+
+
+class Sample(Answer, frozen=True, kw_only=True):
+    """What the trait would say of a person, by their latest `events` (`is_cut` when there are more)."""
+
+    person: str
+    value: Any
+    events: int
+    is_cut: bool
+
+
+class Samples(Answer, frozen=True, kw_only=True):
+    """People of the latest events that the trait reads."""
+
+    items: list[Sample]

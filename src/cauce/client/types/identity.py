@@ -138,3 +138,21 @@ class PairDecided(Answer, frozen=True, kw_only=True):
     same: bool
     before: list[PersonGroup]
     after: list[PersonGroup]
+
+
+class Trial(Answer, frozen=True, kw_only=True):
+    """A trial of rules: *running*, *done* with its `report`, *failed* with a `fault`, or *stopped*.
+
+    `events` of `events_total` have been looked at.
+    """
+
+    id: str
+    by: str
+    started: Moment
+    state: str
+    events: int
+    events_total: int
+    seconds: float
+    rules: Document
+    report: RulesTried | None
+    fault: str

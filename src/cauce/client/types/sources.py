@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from cauce.client.types.basics import Answer, Moment, Request
+from cauce.client.types.quarantine import Reason
 
 SourceName = Annotated[
     str, Meta(pattern="^[a-z0-9][a-z0-9._-]{0,62}$", description="Lower-case letters, digits and . _ -; it stays.")
@@ -84,3 +85,37 @@ class Key(Answer, frozen=True, kw_only=True):
     hint: str
     created: Moment
     revoked: Moment | None
+
+
+class ArrivalsQuery(Request, frozen=True, kw_only=True):
+    """How many of the latest ones."""
+
+    limit: Annotated[int, Meta(ge=1, le=100, description="Most items of the answer.")] = 30
+
+
+class Arrival(Answer, frozen=True, kw_only=True):
+    """One item as it came, and what became of it: *stored*, *quarantined*, *duplicate*, *suppressed* or *waiting*.
+
+    `person` is the id of whose it is, for those who may read people, else empty. `raw` is what was sent, as text, for
+    those who may see personal data; `is_cut` when it is longer.
+    """
+
+    position: int
+    received: Moment
+    connector: str
+    type: str
+    name: str
+    event_id: str
+    fate: str
+    person: str
+    reasons: list[Reason]
+    raw: str
+    is_cut: bool
+
+
+class Arrivals(Answer, frozen=True, kw_only=True):
+    """The latest items, newest first; so many `records` of the log were looked through, back to the moment `since`."""
+
+    items: list[Arrival]
+    records: int
+    since: Moment | None

@@ -54,6 +54,7 @@ ACTIONS = {
     "session.started": marked("signed in"),
     "source.added": marked("added a source"),
     "source.changed": marked("changed a source"),
+    "source.events_seen": marked("looked at the last events of a source"),
     "source.key_added": marked("added a key"),
     "source.key_revoked": marked("revoked a key"),
     "token.added": marked("made a token"),

@@ -8,6 +8,7 @@ from hashlib import blake2b
 from typing import Any
 
 from cauce.app.questions import Answer as Asked
+from cauce.app.questions import owner_of
 from cauce.console.areas import data_parts as parts
 from cauce.console.areas.data_words import EXAMPLES, VIEWS
 from cauce.console.frame import Answer, Area, Led, Page, Sent, Shown, marked
@@ -32,7 +33,7 @@ def page(visit: Visit) -> Answer:
     """The editor, with a saved statement or an example in it."""
     statement = EXAMPLES[0][1]
     if wanted := visit.query.get("query", ""):
-        statement = visit.platform.questions.queries.get(_owner(visit), _whole(wanted)).statement
+        statement = visit.platform.questions.queries.get(owner_of(visit.actor), _whole(wanted)).statement
     elif wanted := visit.query.get("example", ""):
         statement = EXAMPLES[min(_whole(wanted), len(EXAMPLES) - 1)][1]
     return _values(visit, statement)
@@ -44,7 +45,7 @@ def run(visit: Visit) -> Answer:
     template = "data/answer.html" if visit.asked.is_partial else "data/page.html"
     try:
         answer = visit.platform.questions.ask(
-            _owner(visit),
+            owner_of(visit.actor),
             statement,
             personal=visit.may("people.personal"),
             run=_run(visit),
@@ -60,13 +61,13 @@ def run(visit: Visit) -> Answer:
         "sql.asked", _fingerprint(statement), rows=answer.result.table.num_rows, masked=answer.masked,
         milliseconds=int(1_000 * answer.seconds),
     )  # fmt: skip
-    visit.platform.questions.queries.remember(_owner(visit), statement)
+    visit.platform.questions.queries.remember(owner_of(visit.actor), statement)
     return Shown(template, {**_values(visit, statement), "answer": _answer(visit, answer, 1)})
 
 
 def result(visit: Visit) -> Answer:
     """Another page, or another chart, of an answer that was given before."""
-    answer = visit.platform.questions.again(_owner(visit), visit.path["key"])
+    answer = visit.platform.questions.again(owner_of(visit.actor), visit.path["key"])
     values = {
         **_values(visit, answer.statement),
         "answer": _answer(visit, answer, _whole(visit.query.get("page", "1"))),
@@ -76,7 +77,7 @@ def result(visit: Visit) -> Answer:
 
 def stop(visit: Visit) -> Answer:
     """Ends a statement that runs."""
-    stopped = visit.platform.questions.stop(_owner(visit), _run(visit))
+    stopped = visit.platform.questions.stop(owner_of(visit.actor), _run(visit))
     return {"stopped": stopped}
 
 
@@ -86,7 +87,7 @@ def download(visit: Visit) -> Answer:
     if kind not in parts.FILES:
         raise DefinitionInvalid(f"expected a file to be one of {', '.join(parts.FILES)}, got {kind!r}")
     answer = visit.platform.questions.ask(
-        _owner(visit),
+        owner_of(visit.actor),
         statement,
         personal=visit.may("people.personal"),
         rows_max=FILE_ROWS_MAX,
@@ -100,13 +101,13 @@ def download(visit: Visit) -> Answer:
 
 def save(visit: Visit) -> Answer:
     """Keeps a statement under a name."""
-    query = visit.platform.questions.queries.save(_owner(visit), visit.form.get("name", ""), _statement(visit))
+    query = visit.platform.questions.queries.save(owner_of(visit.actor), visit.form.get("name", ""), _statement(visit))
     return Led(f"/data?query={query.id}", visit.say("Saved as “%(name)s”.", name=query.name))
 
 
 def forget(visit: Visit) -> Answer:
     """Forgets a statement."""
-    visit.platform.questions.queries.delete(_owner(visit), _whole(visit.form.get("query", "")))
+    visit.platform.questions.queries.delete(owner_of(visit.actor), _whole(visit.form.get("query", "")))
     return Led("/data", visit.say("Deleted."))
 
 
@@ -118,7 +119,7 @@ def _values(visit: Visit, statement: str) -> dict[str, Any]:
     if visit.asked.is_partial:
         return {"statement": statement, "answer": None, "fault": None, "run": secrets.token_hex(8)}
     queries = visit.platform.questions.queries
-    owner = _owner(visit)
+    owner = owner_of(visit.actor)
     return {
         "statement": statement,
         "run": secrets.token_hex(8),
@@ -215,12 +216,6 @@ def _query(query: Query) -> dict[str, Any]:
         "statement": query.statement,
         "asked": query.asked,
     }
-
-
-def _owner(visit: Visit) -> str:
-    """Whose statements these are: an account's or a token's own."""
-    actor = visit.actor
-    return f"{actor.kind}:{actor.account or actor.token or actor.name}"
 
 
 def _statement(visit: Visit) -> str:

@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 import yaml
 
-from cauce.app.trials import Trial, Trials
+from cauce.app.trials import Trial
 from cauce.console.frame import Answer, Led, Shown, marked
 from cauce.console.visit import Visit
-from cauce.errors import Busy, CauceError, DefinitionInvalid, NotFound
+from cauce.errors import CauceError, Conflict, DefinitionInvalid, NotFound
 from cauce.identity.api import Difference, Rules, Version
 from cauce.profiles.masking import masked_text
 
@@ -74,7 +74,7 @@ def rules(visit: Visit) -> Answer:
         "general": _general(visit, people.rules),
         "blocked": list(people.rules.blocked),
         "versions": [_version(visit, one) for one in people.versions(VERSIONS_SHOWN)],
-        "trials": [_trial(visit, one) for one in _trials(visit).list()],
+        "trials": [_trial(visit, one) for one in visit.platform.trials.list()],
         "awaits": awaited if waits else "",
     }
 
@@ -196,7 +196,7 @@ def edit(visit: Visit) -> Answer:
 def _text_to_edit(visit: Visit) -> str:
     people = visit.platform.people
     if trial := visit.query.get("trial", ""):
-        return written(Rules.from_dict(_trials(visit).get(trial).rules))
+        return written(Rules.from_dict(visit.platform.trials.get(trial).rules))
     wanted = visit.query.get("from", "")
     chosen = [one.rules for one in people.versions(VERSIONS_SHOWN) if str(one.position) == wanted]
     return written(chosen[0] if chosen else people.rules)
@@ -252,29 +252,25 @@ def apply(visit: Visit) -> Answer:
 # -- trying -----------------------------------------------------------------------------------------------------------
 
 
-def _trials(visit: Visit) -> Trials:
-    return visit.kept("identity.trials", lambda platform: Trials(platform.settings), seconds=float("inf"))
-
-
 def begin_trial(visit: Visit) -> Answer:
     """Begins to try rules on the recorded history."""
     text = visit.form.get("text", "")
     try:
         found = _read(visit, text)
-        id = _trials(visit).start(found, visit.actor.name)
-    except (DefinitionInvalid, Busy) as fault:
+        id = visit.platform.trials.start(found, visit.actor.name)
+    except (DefinitionInvalid, Conflict) as fault:
         return Shown("identity/edit.html", {**_editing(visit, text), "faults": _faults(visit, fault)}, _status(fault))
     visit.note("identity.rules_tried", "rules", trial=id)
     return Led(f"/identity/trials/{id}")
 
 
 def _status(fault: CauceError) -> int:
-    return 409 if isinstance(fault, Busy) else 422
+    return 409 if isinstance(fault, Conflict) else 422
 
 
 def trial(visit: Visit) -> Answer:
     """How far a trial is, or what it found; its live part asks for itself."""
-    found = _trials(visit).get(visit.path["id"])
+    found = visit.platform.trials.get(visit.path["id"])
     return {
         **frame(visit, "rules"),
         "trial": _trial(visit, found),
@@ -285,7 +281,7 @@ def trial(visit: Visit) -> Answer:
 
 def stop_trial(visit: Visit) -> Answer:
     """Ends a trial that is not wanted any more."""
-    _trials(visit).stop(visit.path["id"])
+    visit.platform.trials.stop(visit.path["id"])
     return Led(f"/identity/trials/{visit.path['id']}", visit.say("Stopped."), "warn")
 
 

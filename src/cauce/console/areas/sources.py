@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
+from cauce.app.arrivals import WAITING, Arrival, arrivals
 from cauce.console.areas.quarantine_parts import in_words
 from cauce.console.areas.quarantine_words import said_of
-from cauce.console.arrivals import WAITING, Arrival, arrivals
 from cauce.console.charts import color_of, spark
 from cauce.console.flow import STATES, Wellbeing, how, wellbeing
 from cauce.console.frame import Answer, Area, Led, Page, Shown, marked
@@ -191,6 +191,8 @@ def _frame(visit: Visit, tab: str) -> dict[str, Any]:
 
 def _arrived(visit: Visit) -> dict[str, Any]:
     found = arrivals(visit.platform, visit.path["name"])
+    if found.items:
+        visit.look("source.events_seen", visit.path["name"])
     return {
         "arrivals": [_arrival(visit, one) for one in found.items],
         "looked": visit.words.number(found.records),
@@ -212,9 +214,9 @@ def _arrival(visit: Visit, one: Arrival) -> dict[str, Any]:
         "fate": fate,
         "kind": FATES[one.fate],
         "is_quarantined": one.fate == "quarantined",
-        "person": one.person,
+        "person": one.person if visit.may("people.read") else "",
         "reasons": [_reason(visit, reason) for reason in one.reasons],
-        "raw": one.raw,
+        "raw": one.raw if visit.may("people.personal") else "",
         "is_cut": one.is_cut,
     }
 

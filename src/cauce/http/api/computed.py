@@ -6,12 +6,18 @@ from typing import Any
 
 import msgspec
 
+from cauce.access.api import require
+from cauce.app.definitions import Definitions
+from cauce.app.questions import showing_of, shows
 from cauce.client.types import definitions as types
 from cauce.client.types.basics import Nothing, Page, Paging
 from cauce.errors import DefinitionInvalid, NotFound
 from cauce.http.api.operation import AnyCall, Call, Operation
 from cauce.http.api.paging import page_after
+from cauce.http.api.sight import PERSONAL
+from cauce.identity.api import text_of
 from cauce.profiles.definitions import Definition, SurvivorshipRules, read_definitions, read_survivorship
+from cauce.profiles.masking import masked_trait
 from cauce.registry import nearest
 
 
@@ -46,6 +52,30 @@ def apply(call: Call[Nothing, types.Definition]) -> types.ComputedTrait:
 def remove(call: Call[Nothing, None]) -> None:
     get(call)
     call.platform.decide("trait.removed", {"names": [call.path["computed"]]}, call.actor.name)
+
+
+def sample(call: Call[Nothing, types.TraitToSample]) -> types.Samples:
+    require(call.actor, "people.read")
+    (definition,) = read_definitions([call.body.definition])
+    platform = call.platform
+    is_open = call.actor.may(PERSONAL) or shows(showing_of(platform), definition)
+    found = Definitions(platform).sample(definition, call.body.people)
+    return types.Samples(
+        items=[
+            types.Sample(
+                person=text_of(each.person),
+                value=each.value if is_open else masked_trait(definition.name, each.value),
+                events=each.events,
+                is_cut=each.is_cut,
+            )
+            for each in found
+        ]
+    )
+
+
+def seen(_call: AnyCall, answer: types.Samples) -> str:
+    """Who was looked at, for the audit trail."""
+    return " ".join(each.person for each in answer.items)
 
 
 def survivorship(call: AnyCall) -> types.Survivorship:
@@ -109,6 +139,24 @@ OPERATIONS = (
         audit="definition.applied",
         subject=lambda call, _answer: f"computed trait {call.path['computed']}",
         example=EXAMPLE,
+    ),
+    Operation(
+        name="computed.sample",
+        method="POST",
+        path="/v1/computed-traits/sample",
+        summary="Say what a computed trait would say of some people",
+        description="Of people of the latest events that it reads; changes nothing. Needs `people.read` too.",
+        permission="definitions.read",
+        handle=sample,
+        body=types.TraitToSample,
+        answer=types.Samples,
+        errors=(DefinitionInvalid,),
+        lane="heavy",
+        only_asks=True,
+        audit="person.sampled",
+        is_look=True,
+        subject=seen,
+        example={**EXAMPLE, "people": 3},
     ),
     Operation(
         name="computed.remove",

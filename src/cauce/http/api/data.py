@@ -9,14 +9,18 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from cauce.app.questions import owner_of
 from cauce.client.types import data as types
-from cauce.client.types.basics import Nothing, Page
-from cauce.errors import DefinitionInvalid, TooLarge
+from cauce.client.types.basics import Nothing, Page, Paging
+from cauce.errors import DefinitionInvalid, NotFound, TooLarge
+from cauce.events.queries import Query
 from cauce.http.api.moments import told
-from cauce.http.api.operation import Call, Operation
+from cauce.http.api.operation import AnyCall, Call, Operation
+from cauce.http.api.paging import page_after
 from cauce.http.api.sight import PERSONAL
 
 SECONDS_MAX = 30.0
+ID_DIGITS_MAX = 20
 
 
 def ask(call: Call[Nothing, types.Statement]) -> types.Result:
@@ -58,6 +62,36 @@ def plain(value: Any) -> Any:
 
 def views(call: Call[Nothing, None]) -> types.Views:
     return types.Views(views=call.platform.questions.engine(personal=call.actor.may(PERSONAL)).view_names)
+
+
+def saved(call: Call[Paging, None]) -> Page[types.SavedStatement]:
+    found = call.platform.questions.queries.saved(owner_of(call.actor))
+    return page_after(call, found, lambda query: query.name, saved_of)
+
+
+def save(call: Call[Nothing, types.NewSavedStatement]) -> types.SavedStatement:
+    queries = call.platform.questions.queries
+    return saved_of(queries.save(owner_of(call.actor), call.body.name, call.body.statement))
+
+
+def get_saved(call: Call[Nothing, None]) -> types.SavedStatement:
+    return saved_of(call.platform.questions.queries.get(owner_of(call.actor), statement_of(call)))
+
+
+def forget(call: Call[Nothing, None]) -> None:
+    call.platform.questions.queries.delete(owner_of(call.actor), statement_of(call))
+
+
+def statement_of(call: AnyCall) -> int:
+    """The id of a saved statement in the path."""
+    text = call.path["statement"]
+    if not (text.isascii() and text.isdigit() and len(text) < ID_DIGITS_MAX):
+        raise NotFound(f"there is no statement {text[:80]!r}")
+    return int(text)
+
+
+def saved_of(query: Query) -> types.SavedStatement:
+    return types.SavedStatement(id=str(query.id), name=query.name, statement=query.statement, saved=told(query.asked))
 
 
 def decisions(call: Call[types.DecisionsQuery, None]) -> Page[types.Decision]:
@@ -105,6 +139,54 @@ OPERATIONS = (
         permission="data.sql",
         handle=views,
         answer=types.Views,
+    ),
+    Operation(
+        name="sql.saved",
+        method="GET",
+        path="/v1/sql/saved",
+        summary="List the statements that you keep",
+        description="An account's are the same in the console and by its tokens; another token has its own.",
+        permission="data.sql",
+        handle=saved,
+        query=Paging,
+        answer=Page[types.SavedStatement],
+    ),
+    Operation(
+        name="sql.save",
+        method="POST",
+        path="/v1/sql/saved",
+        summary="Keep a statement",
+        description="Under a name; another one of the same name is replaced.",
+        permission="data.sql",
+        handle=save,
+        body=types.NewSavedStatement,
+        answer=types.SavedStatement,
+        status=201,
+        errors=(DefinitionInvalid,),
+        audit="sql.saved",
+        subject=lambda _call, answer: answer.id,
+        example={"name": "Events by channel", "statement": "select channel, count(*) from events group by channel"},
+    ),
+    Operation(
+        name="sql.get",
+        method="GET",
+        path="/v1/sql/saved/{statement}",
+        summary="Get a statement that you keep",
+        permission="data.sql",
+        handle=get_saved,
+        answer=types.SavedStatement,
+        errors=(NotFound,),
+    ),
+    Operation(
+        name="sql.forget",
+        method="DELETE",
+        path="/v1/sql/saved/{statement}",
+        summary="Forget a statement that you keep",
+        permission="data.sql",
+        handle=forget,
+        status=204,
+        errors=(NotFound,),
+        audit="sql.forgotten",
     ),
     Operation(
         name="decisions.list",

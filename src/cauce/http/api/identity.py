@@ -7,16 +7,17 @@ from typing import Any
 
 import msgspec
 
+from cauce.app.trials import Trial
 from cauce.client.types import identity as types
 from cauce.client.types.basics import Nothing, Page, Paging
 from cauce.client.types.people import Identifier
-from cauce.errors import DefinitionInvalid, NotFound, TooLarge
+from cauce.errors import Conflict, DefinitionInvalid, NotFound, TooLarge
 from cauce.http.api.moments import told
 from cauce.http.api.operation import AnyCall, Call, Operation
 from cauce.http.api.paging import page_numbered
 from cauce.http.api.people import evidence_of, identifier_of
 from cauce.http.api.sight import Sight, sight_of
-from cauce.identity.api import Decision, Person, QueueEntry, Rules, text_of
+from cauce.identity.api import Decision, DryRun, Person, QueueEntry, Rules, text_of
 from cauce.identity.supposed import preview, supposing
 
 EVENTS_TRIED_MAX = 200_000
@@ -48,9 +49,12 @@ def try_rules(call: Call[Nothing, types.NewRules]) -> types.RulesTried:
     if (stored := call.platform.archive.count()) > EVENTS_TRIED_MAX:
         raise TooLarge(
             f"{stored} events are stored, and at most {EVENTS_TRIED_MAX} are tried while somebody waits",
-            hint="Try them in the console, or with `cauce identity dry-run`",
+            hint="Start a trial: POST /v1/identity/trials",
         )
-    found = call.platform.people.dry_run(new_rules, call.platform.archive.scan())
+    return tried_of(call.platform.people.dry_run(new_rules, call.platform.archive.scan()), sight)
+
+
+def tried_of(found: DryRun, sight: Sight) -> types.RulesTried:
     worst = [
         types.Difference(
             change=each.change,
@@ -63,6 +67,40 @@ def try_rules(call: Call[Nothing, types.NewRules]) -> types.RulesTried:
     ]
     counts = {name: value for name, value in msgspec.structs.asdict(found).items() if name != "worst"}
     return types.RulesTried(**counts, worst=worst, in_words=str(found))
+
+
+def start_trial(call: Call[Nothing, types.NewRules]) -> types.Trial:
+    new_rules, trials = Rules.from_dict(call.body.rules), call.platform.trials
+    return trial_of(trials.get(trials.start(new_rules, call.actor.name)), sight_of(call.actor))
+
+
+def trials(call: Call[Nothing, None]) -> Page[types.Trial]:
+    sight = sight_of(call.actor)
+    return Page(items=[trial_of(one, sight) for one in call.platform.trials.list()], cursor="")
+
+
+def trial(call: Call[Nothing, None]) -> types.Trial:
+    return trial_of(call.platform.trials.get(call.path["trial"]), sight_of(call.actor))
+
+
+def stop_trial(call: Call[Nothing, None]) -> None:
+    call.platform.trials.get(call.path["trial"])
+    call.platform.trials.stop(call.path["trial"])
+
+
+def trial_of(found: Trial, sight: Sight) -> types.Trial:
+    return types.Trial(
+        id=found.id,
+        by=found.by,
+        started=told(found.started),
+        state=found.state,
+        events=found.events,
+        events_total=found.events_total,
+        seconds=found.seconds,
+        rules=found.rules,
+        report=None if found.report is None else tried_of(found.report, sight),
+        fault=found.fault,
+    )
 
 
 def explain(call: Call[types.ExplainQuery, None]) -> types.Explanation:
@@ -194,7 +232,8 @@ OPERATIONS = (
         method="POST",
         path="/v1/identity/rules/try",
         summary="Say what identity rules would do",
-        description="To the people of the whole recorded history, up to 200,000 events; changes nothing.",
+        description="To the people of the whole recorded history, up to 200,000 events; changes nothing. A trial does "
+        "the same beside, for any number of events.",
         permission="identity.read",
         handle=try_rules,
         body=types.NewRules,
@@ -204,6 +243,60 @@ OPERATIONS = (
         only_asks=True,
         audit="identity.rules_tried",
         example=RULES,
+    ),
+    Operation(
+        name="identity.start_trial",
+        method="POST",
+        path="/v1/identity/trials",
+        summary="Start a trial of identity rules",
+        description="It says what they would do to the people of the whole recorded history, in a process of its own, "
+        "and changes nothing. One trial runs at a time; the last ten are kept until the door ends.",
+        permission="identity.write",
+        handle=start_trial,
+        body=types.NewRules,
+        answer=types.Trial,
+        status=201,
+        errors=(DefinitionInvalid, Conflict),
+        audit="identity.rules_tried",
+        subject=lambda _call, answer: answer.id,
+        example=RULES,
+    ),
+    Operation(
+        name="identity.trials",
+        method="GET",
+        path="/v1/identity/trials",
+        summary="List the trials of identity rules",
+        permission="identity.read",
+        handle=trials,
+        answer=Page[types.Trial],
+        audit="identity.trial_seen",
+        is_look=True,
+        subject=lambda _call, _answer: "trials",
+    ),
+    Operation(
+        name="identity.trial",
+        method="GET",
+        path="/v1/identity/trials/{trial}",
+        summary="Get a trial of identity rules",
+        description="How far it is, and when it is done, what the rules would do.",
+        permission="identity.read",
+        handle=trial,
+        answer=types.Trial,
+        errors=(NotFound,),
+        audit="identity.trial_seen",
+        is_look=True,
+    ),
+    Operation(
+        name="identity.stop_trial",
+        method="DELETE",
+        path="/v1/identity/trials/{trial}",
+        summary="Stop a trial of identity rules",
+        description="What has ended stays as it is.",
+        permission="identity.write",
+        handle=stop_trial,
+        status=204,
+        errors=(NotFound,),
+        audit="identity.trial_stopped",
     ),
     Operation(
         name="identity.explain",

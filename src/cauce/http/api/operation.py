@@ -130,6 +130,8 @@ PATH_PARTS: dict[str, PathPart] = {
     "computed": PathPart("Name of a computed trait.", "carts_7_days"),
     "sort": PathPart("*contract*, *trait*, *survivorship* or *identity*.", "contract"),
     "account": PathPart("Name of an account.", "ana"),
+    "trial": PathPart("Id of a trial of rules.", "7a183qvc78b0"),
+    "statement": PathPart("Id of a statement that is kept.", "5712998801672613"),
     "token": PathPart("Id of a token.", "t_7a183qvc"),
 }
 """What the variable parts of paths mean, the same in every path."""

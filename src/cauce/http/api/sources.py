@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import UNSET
 
+from cauce.app.arrivals import Arrival, arrivals
 from cauce.client.types import sources as types
 from cauce.client.types.basics import Nothing, Page, Paging
 from cauce.errors import Conflict, DefinitionInvalid, NotFound
@@ -12,6 +13,8 @@ from cauce.events.sources import HINT_CHARACTERS, Key
 from cauce.http.api.moments import told
 from cauce.http.api.operation import Call, Operation
 from cauce.http.api.paging import page_after
+from cauce.http.api.quarantine import reasons_of
+from cauce.http.api.sight import PERSONAL
 from cauce.model import Source
 
 
@@ -55,6 +58,29 @@ def rotate(call: Call[Nothing, None]) -> types.NewKey:
 
 def revoke(call: Call[Nothing, None]) -> None:
     call.platform.sources.revoke(call.path["source"], call.path["hint"], by=call.actor)
+
+
+def arrived(call: Call[types.ArrivalsQuery, None]) -> types.Arrivals:
+    source = call.platform.sources.get(call.path["source"])
+    found = arrivals(call.platform, source.name, call.query.limit)
+    shows_people, shows_raw = call.actor.may("people.read"), call.actor.may(PERSONAL)
+
+    def tell(one: Arrival) -> types.Arrival:
+        return types.Arrival(
+            position=one.position,
+            received=told(one.received),
+            connector=one.connector,
+            type=one.type,
+            name=one.name,
+            event_id=one.event_id,
+            fate=one.fate,
+            person=one.person if shows_people else "",
+            reasons=reasons_of(one.reasons),
+            raw=one.raw if shows_raw else "",
+            is_cut=one.is_cut,
+        )
+
+    return types.Arrivals(items=[tell(one) for one in found.items], records=found.records, since=told(found.since))
 
 
 EXAMPLE = {"name": "app", "channel": "app"}
@@ -108,6 +134,22 @@ OPERATIONS = (
         errors=(NotFound, DefinitionInvalid),
         lane="write",
         example={"mode": "observe"},
+    ),
+    Operation(
+        name="sources.arrivals",
+        method="GET",
+        path="/v1/sources/{source}/arrivals",
+        summary="List the last items that a source sent",
+        description="As they came, and what became of each. The log is looked through for a bounded time, so a source "
+        "that sent nothing lately may show nothing.",
+        permission="sources.read",
+        handle=arrived,
+        query=types.ArrivalsQuery,
+        answer=types.Arrivals,
+        errors=(NotFound,),
+        audit="source.events_seen",
+        is_look=True,
+        parameters={"limit": 10},
     ),
     Operation(
         name="sources.keys",

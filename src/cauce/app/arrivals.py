@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from cauce.app import decoder
+from cauce.app.assembly import decoder
 from cauce.errors import NotFound
 from cauce.identity.api import text_of
 from cauce.model import Fate, Reason, Received, Record, offset_of
 
 if TYPE_CHECKING:
-    from cauce.app import Platform
+    from cauce.app.platform import Platform
 
 RECORDS_PER_LOOK = 250
 BYTES_PER_LOOK = 4_000_000
