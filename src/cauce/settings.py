@@ -50,6 +50,13 @@ TABLE: tuple[Setting, ...] = (
     ),
     Setting("host", "127.0.0.1", "address", "Address that the HTTP door listens on."),
     Setting("port", 8080, "port", "Port that the HTTP door listens on; 0 takes a free one.", 0, 65_535),
+    Setting(
+        "public_url",
+        "",
+        "URL",
+        "Where customers reach this installation (https://cauce.tienda.es), for links in messages; empty for links "
+        "without a host.",
+    ),
     Setting("event_bytes_max", 32_768, "bytes", "Largest single event; a larger one is quarantined.", 256, 2**26),
     Setting("request_bytes_max", 4_194_304, "bytes", "Largest request body, compressed or not.", 1_024, 2**28),
     Setting("request_events_max", 100_000, "events", "Most events in one request; a longer one is refused.", 1, 2**20),

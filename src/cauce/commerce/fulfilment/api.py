@@ -1,0 +1,582 @@
+"""Questions about fulfilment, of what is committed: pick lists, pick-ups, decisions, rules, what may come back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from cauce.commerce.catalogue import api as catalogue
+from cauce.commerce.fulfilment.allocating import ACTIONS as _ALLOCATING
+from cauce.commerce.fulfilment.allocating import Allocated, PlaceSourced, SourceOrder
+from cauce.commerce.fulfilment.desk import ACTIONS as _DESK
+from cauce.commerce.fulfilment.desk import (
+    Arrive,
+    HandedOver,
+    HandOver,
+    NewCode,
+    NotCollected,
+    PickupState,
+    PutBack,
+    Ready,
+    WentBack,
+)
+from cauce.commerce.fulfilment.keys import Keys, Link
+from cauce.commerce.fulfilment.picking import ACTIONS as _PICKING
+from cauce.commerce.fulfilment.picking import SHORT_REASONS, Pick, Picked, Send, Sent, Taken, Unpick
+from cauce.commerce.fulfilment.returning import ACTIONS as _RETURNING
+from cauce.commerce.fulfilment.returning import (
+    CONDITIONS,
+    Came,
+    CameOfReceipt,
+    TakeBack,
+    TakeBackReceipt,
+    TakenBack,
+)
+from cauce.commerce.fulfilment.rules import codes
+from cauce.commerce.fulfilment.rules.definition import (
+    COLLECTED,
+    Fault,
+    Rule,
+    Rules,
+    as_document,
+    as_yaml,
+    checked,
+    read_rules,
+)
+from cauce.commerce.fulfilment.rules.sourcing import VERDICTS, Choice, Verdict
+from cauce.commerce.fulfilment.ruling import ACTIONS as _RULING
+from cauce.commerce.fulfilment.ruling import Applied, ApplyRules
+from cauce.commerce.fulfilment.sourcing import InForce, Sourced, Wanted, Wish, in_force, sourced
+from cauce.commerce.fulfilment.store import CHOICES, HANDED, PARCELS, PICKUPS, RULES, TABLES, Pickup
+from cauce.commerce.transact.carrier import Action
+from cauce.errors import NotFound
+
+__all__ = [
+    "ACTIONS",
+    "COLLECTED",
+    "CONDITIONS",
+    "SHORT_REASONS",
+    "TABLES",
+    "VERDICTS",
+    "Allocated",
+    "Applied",
+    "ApplyRules",
+    "Arrive",
+    "Came",
+    "CameOfReceipt",
+    "Choice",
+    "Fault",
+    "HandOver",
+    "HandedOver",
+    "InForce",
+    "Keys",
+    "Link",
+    "NewCode",
+    "NotCollected",
+    "Pick",
+    "Picked",
+    "PickupState",
+    "PlaceSourced",
+    "PutBack",
+    "Ready",
+    "Rule",
+    "Rules",
+    "Send",
+    "Sent",
+    "SourceOrder",
+    "Sourced",
+    "TakeBack",
+    "TakeBackReceipt",
+    "Taken",
+    "TakenBack",
+    "Unpick",
+    "Verdict",
+    "Wanted",
+    "WentBack",
+    "Wish",
+    "as_document",
+    "as_yaml",
+    "bought",
+    "checked",
+    "choices",
+    "codes",
+    "counts",
+    "in_force",
+    "pick_list",
+    "pickup",
+    "pickups",
+    "read_rules",
+    "sourced",
+    "versions",
+]
+
+ACTIONS: tuple[Action, ...] = (*_ALLOCATING, *_PICKING, *_DESK, *_RETURNING, *_RULING)
+
+R = TypeVar("R")
+ORDERS_MAX = 500
+OPEN_STATES = ("placed", "allocated", "picked", "ready", "shipped")
+STATES = ("to_pick", "on_way", "ready", "waiting", "ended")
+"""How a pick-up can stand: *waiting* is a person who has arrived."""
+
+
+class ToPick(msgspec.Struct, frozen=True, kw_only=True):
+    """A line that a place takes from its shelf. Amounts are thousandths of `unit`."""
+
+    line: int
+    sku: str
+    name: str
+    unit: str
+    gtin: str
+    image: str
+    category: tuple[str, ...]
+    to_pick: int
+    picked: int
+
+
+class PickTask(msgspec.Struct, frozen=True, kw_only=True):
+    """What a place takes from its shelf for an order. `here`: it is handed over in the same place."""
+
+    order: str
+    order_id: int
+    at: int
+    promised: int
+    delivery: str
+    channel: str
+    desk: str
+    here: bool
+    person: str
+    lines: tuple[ToPick, ...]
+
+    @property
+    def left(self) -> int:
+        return sum(line.to_pick for line in self.lines)
+
+
+class PickupLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of an order that is collected, by how far it is, in thousandths."""
+
+    line: int
+    sku: str
+    name: str
+    unit: str
+    amount: int
+    waiting: int
+    on_way: int
+    ready: int
+    collected: int
+    cancelled: int
+
+
+class OnWay(msgspec.Struct, frozen=True, kw_only=True):
+    """Goods on their way to the desk from another place."""
+
+    place: str
+    amount: int
+
+
+class PickupSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """An order that somebody comes for, as it stands. Moments are microseconds, 0 for never."""
+
+    order: str
+    order_id: int
+    desk: str
+    state: str
+    delivery: str
+    channel: str
+    person: str
+    owners: tuple[str, ...]
+    at: int
+    promised: int
+    ready: int
+    due: int
+    has_code: bool
+    round: int
+    arrived: int
+    bay: str
+    vehicle: str
+    ended: int
+    why: str
+    total: int
+    captured: int
+    currency: str
+    lines: tuple[PickupLine, ...]
+    on_way: tuple[OnWay, ...] = ()
+
+    @property
+    def is_paid_here(self) -> bool:
+        """Whether the person pays in the store."""
+        return self.delivery == "reserve_in_store" and self.captured < self.total
+
+
+class HandOverSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """A hand-over that was: when, where, by whom, and with which proof."""
+
+    at: int
+    desk: str
+    by: str
+    proof: str
+    initials: str
+    receipt: str
+    lines: tuple[tuple[int, int], ...]
+
+
+class ParcelSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """A parcel that left a place."""
+
+    place: str
+    number: int
+    at: int
+    carrier: str
+    tracking: str
+    by: str
+
+
+class ChoiceSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """A decision about where goods come from, with its reasons."""
+
+    id: int
+    at: int
+    by: str
+    wish: Wish
+    sourced: Sourced
+
+
+class Bought(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of an order that may come back, with how much of it still may."""
+
+    order: str
+    order_id: int
+    at: int
+    line: int
+    sku: str
+    name: str
+    amount: int
+    left: int
+
+
+class VersionSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """A version of the sourcing rules."""
+
+    version: int
+    at: int
+    by: str
+    why: str
+    document: dict[str, Any]
+
+
+_ORDER = (
+    "o.id, o.number, o.kind, o.channel, o.place, o.contact, o.owners, o.at, o.promised, o.total, o.captured, o.currency"
+)
+
+
+def pick_list(rows: catalogue.Rows, place: str, language: str = "") -> list[PickTask]:
+    """What a place has to take from its shelf, what is promised first at the top; lines in the order of categories."""
+    found = rows.select(
+        f"select {_ORDER}, l.line, l.sku, l.name, l.unit, a.allocated, a.picked from customer_order o "
+        "join order_allocation a on a.order_id = o.id join order_line l on l.order_id = o.id and l.line = a.line "
+        f"where o.state in {_marks(OPEN_STATES)} and o.confirmed > 0 and a.place = ? "
+        "and a.allocated + a.picked > 0 order by o.id, l.line limit ?",
+        (*OPEN_STATES, place, ORDERS_MAX * 20),
+    )
+    products: dict[str, catalogue.Product | None] = {}
+    tasks: dict[int, tuple[Any, list[ToPick]]] = {}
+    for row in found:
+        line, sku, name, unit, to_pick, picked = row[-6:]
+        if sku not in products:
+            products[sku] = catalogue.product(rows, sku)
+        known = products[sku]
+        tasks.setdefault(row[0], (row, []))[1].append(
+            ToPick(
+                line=line,
+                sku=sku,
+                name=(known.name(language) if known else "") or name or sku,
+                unit=unit or (known.unit if known else ""),
+                gtin=known.gtins[0] if known and known.gtins else "",
+                image=known.image if known else "",
+                category=known.category if known else (),
+                to_pick=to_pick,
+                picked=picked,
+            )
+        )
+    listed = [_task(row, lines, place) for row, lines in tasks.values()]
+    return sorted(listed, key=lambda task: (task.promised or task.at, task.order_id))[:ORDERS_MAX]
+
+
+def pickups(
+    rows: catalogue.Rows, desk: str = "", *, state: str = "", after: int = 0, limit: int = 50
+) -> list[PickupSeen]:
+    """Orders that are collected at a desk (at any without one), in order of number, behind the order with id `after`.
+
+    `state` is one of STATES; without it, all that are not ended.
+    """
+    ended = state == "ended"
+    conditions = ["o.confirmed > 0", "o.id > ?", f"o.kind in {_marks(sorted(COLLECTED))}"]
+    parameters: list[Any] = [after, *sorted(COLLECTED)]
+    if desk:
+        conditions.append("o.place = ?")
+        parameters.append(desk)
+    if ended:
+        conditions.append("o.state in ('collected', 'returned', 'cancelled')")
+    else:
+        conditions.append(f"o.state in {_marks(OPEN_STATES)}")
+        parameters += OPEN_STATES
+    there = f"exists (select 1 from order_line l where l.order_id = o.id and {_HAS[state]})" if state in _HAS else ""
+    if there:
+        conditions.append(there)
+    if state == "waiting":
+        conditions.append("exists (select 1 from pickup p where p.order_id = o.id and p.arrived > 0)")
+    sql = f"select o.id from customer_order o where {' and '.join(conditions)} order by o.id limit ?"
+    ids = [row[0] for row in rows.select(sql, (*parameters, limit))]
+    return _seen(rows, ids)
+
+
+_HAS = {
+    "to_pick": "l.placed + l.allocated + l.picked > 0",
+    "on_way": "l.shipped > 0",
+    "ready": "l.ready > 0",
+}
+
+
+def pickup(rows: catalogue.Rows, order: str) -> PickupSeen:
+    """The pick-up of an order, by its number; NotFound when there is no such order, or nobody collects it."""
+    found = rows.select("select order_id from order_number where number = ?", (order,))
+    seen = _seen(rows, [found[0][0]]) if found else []
+    if not seen:
+        raise NotFound(f"there is no pick-up of an order {order[:80]!r}")
+    return seen[0]
+
+
+def pickup_by_id(rows: catalogue.Rows, order_id: int) -> PickupSeen:
+    """The pick-up of an order, by its id."""
+    seen = _seen(rows, [order_id])
+    if not seen:
+        raise NotFound(f"there is no pick-up of the order with the id {order_id}")
+    return seen[0]
+
+
+def counts(rows: catalogue.Rows, desk: str) -> dict[str, int]:
+    """How many orders a desk has to pick, has ready, and how many people wait there."""
+    to_pick = rows.select(
+        "select count(distinct o.id) from customer_order o join order_allocation a on a.order_id = o.id "
+        f"where o.state in {_marks(OPEN_STATES)} and o.confirmed > 0 and a.place = ? and a.allocated + a.picked > 0",
+        (*OPEN_STATES, desk),
+    )
+    ready = rows.select(
+        "select count(distinct o.id) from customer_order o join order_line l on l.order_id = o.id "
+        f"where o.state in {_marks(OPEN_STATES)} and o.confirmed > 0 and o.place = ? and l.ready > 0",
+        (*OPEN_STATES, desk),
+    )
+    waiting = rows.select("select count(*) from pickup where desk = ? and ended = 0 and arrived > 0", (desk,))
+    return {"to_pick": int(to_pick[0][0]), "ready": int(ready[0][0]), "waiting": int(waiting[0][0])}
+
+
+def hand_overs(rows: catalogue.Rows, order_id: int) -> list[HandOverSeen]:
+    """The hand-overs of an order, oldest first."""
+    found = rows.select(f"select {HANDED.columns} from {HANDED.name} where order_id = ? order by id", (order_id,))
+    return [
+        HandOverSeen(
+            at=row.at,
+            desk=row.desk,
+            by=row.by,
+            proof=row.proof,
+            initials=row.initials,
+            receipt=row.receipt,
+            lines=msgspec.json.decode(row.lines, type=tuple[tuple[int, int], ...]),
+        )
+        for row in map(HANDED.of, found)
+    ]
+
+
+def parcels(rows: catalogue.Rows, order_id: int) -> list[ParcelSeen]:
+    """The parcels of an order, oldest first."""
+    found = rows.select(f"select {PARCELS.columns} from {PARCELS.name} where order_id = ? order by at", (order_id,))
+    return [
+        ParcelSeen(place=row.place, number=row.number, at=row.at, carrier=row.carrier, tracking=row.tracking, by=row.by)
+        for row in map(PARCELS.of, found)
+    ]
+
+
+def choices(rows: catalogue.Rows, *, order_id: int = 0, before: int = 0, limit: int = 50) -> list[ChoiceSeen]:
+    """Decisions about where goods come from, newest first: of an order, or of all."""
+    conditions, parameters = ["1 = 1"], list[Any]()
+    if order_id:
+        conditions.append("order_id = ?")
+        parameters.append(order_id)
+    if before:
+        conditions.append("id < ?")
+        parameters.append(before)
+    sql = f"select {CHOICES.columns} from {CHOICES.name} where {' and '.join(conditions)} order by id desc limit ?"
+    return [
+        ChoiceSeen(
+            id=row.id,
+            at=row.at,
+            by=row.by,
+            wish=msgspec.json.decode(row.wish, type=Wish),
+            sourced=msgspec.json.decode(row.sourced, type=Sourced),
+        )
+        for row in map(CHOICES.of, rows.select(sql, (*parameters, limit)))
+    ]
+
+
+def versions(rows: catalogue.Rows, limit: int = 100) -> list[VersionSeen]:
+    """Versions of the sourcing rules, newest first."""
+    found = rows.select(f"select {RULES.columns} from {RULES.name} order by version desc limit ?", (limit,))
+    return [
+        VersionSeen(version=row.version, at=row.at, by=row.by, why=row.why, document=msgspec.json.decode(row.document))
+        for row in map(RULES.of, found)
+    ]
+
+
+def bought(rows: catalogue.Rows, owners: Iterable[str], limit: int = 50) -> list[Bought]:
+    """What people with these identifiers have and may bring back, the newest orders first."""
+    wanted = sorted(set(owners))
+    if not wanted:
+        return []
+    found = rows.select(
+        "select distinct o.number, o.id, o.at, l.line, l.sku, l.name, l.amount, l.delivered + l.collected "
+        "from order_owner w join customer_order o on o.id = w.order_id join order_line l on l.order_id = o.id "
+        f"where w.owner in {_marks(wanted)} and l.delivered + l.collected > 0 order by o.at desc, o.id, l.line limit ?",
+        (*wanted, limit),
+    )
+    return [
+        Bought(order=number, order_id=id_, at=at, line=line, sku=sku, name=name or sku, amount=amount, left=left)
+        for number, id_, at, line, sku, name, amount, left in found
+    ]
+
+
+def returned_of_receipt(rows: catalogue.Rows, place: str, receipt: str) -> dict[str, int]:
+    """What came back of a till's receipt already, by product."""
+    found = rows.select("select sku, returned from receipt_back where place = ? and receipt = ?", (place, receipt))
+    return {sku: int(amount) for sku, amount in found}
+
+
+# -- parts ------------------------------------------------------------------------------------------------------
+
+
+def _task(row: Any, lines: list[ToPick], place: str) -> PickTask:
+    id_, number, kind, channel, desk, contact, _, at, promised = row[:9]
+    lines = sorted(lines, key=lambda line: (line.category, line.name, line.line))
+    return PickTask(
+        order=number,
+        order_id=id_,
+        at=at,
+        promised=promised,
+        delivery=kind,
+        channel=channel,
+        desk=desk if kind in COLLECTED else "",
+        here=kind in COLLECTED and desk == place,
+        person=person_of(contact),
+        lines=tuple(lines),
+    )
+
+
+def person_of(contact: str) -> str:
+    """The name that the desk calls, "" when the order has none."""
+    told: dict[str, str] = msgspec.json.decode(contact, type=dict[str, str])
+    return told.get("name", "") or " ".join(filter(None, (told.get("first_name", ""), told.get("last_name", ""))))
+
+
+def _seen(rows: catalogue.Rows, ids: Sequence[int]) -> list[PickupSeen]:
+    if not ids:
+        return []
+    marks = _marks(ids)
+    kinds = sorted(COLLECTED)
+    found = rows.select(
+        f"select {_ORDER} from customer_order o where o.id in {marks} and o.kind in {_marks(kinds)} order by o.id",
+        (*ids, *kinds),
+    )
+    lines: dict[int, list[PickupLine]] = {}
+    for (
+        order_id,
+        line,
+        sku,
+        name,
+        unit,
+        amount,
+        placed,
+        allocated,
+        picked,
+        shipped,
+        ready,
+        collected,
+        cancelled,
+    ) in rows.select(
+        "select order_id, line, sku, name, unit, amount, placed, allocated, picked, shipped, ready, "
+        f"collected + returned, cancelled from order_line where order_id in {marks} order by order_id, line",
+        ids,
+    ):
+        lines.setdefault(order_id, []).append(
+            PickupLine(
+                line=line,
+                sku=sku,
+                name=name or sku,
+                unit=unit,
+                amount=amount,
+                waiting=placed + allocated + picked,
+                on_way=shipped,
+                ready=ready,
+                collected=collected,
+                cancelled=cancelled,
+            )
+        )
+    on_way: dict[int, list[OnWay]] = {}
+    for order_id, place, amount in rows.select(
+        f"select order_id, place, sum(shipped) from order_allocation where order_id in {marks} and shipped > 0 "
+        "group by order_id, place order by order_id, place",
+        ids,
+    ):
+        on_way.setdefault(order_id, []).append(OnWay(place=place, amount=int(amount)))
+    known = {
+        row.order_id: row
+        for row in map(
+            PICKUPS.of, rows.select(f"select {PICKUPS.columns} from {PICKUPS.name} where order_id in {marks}", ids)
+        )
+    }
+    return [_one(row, known.get(row[0]), lines.get(row[0], []), on_way.get(row[0], [])) for row in found]
+
+
+def _one(row: Any, known: Pickup | None, lines: list[PickupLine], on_way: list[OnWay]) -> PickupSeen:
+    id_, number, kind, channel, desk, contact, owners, at, promised, total, captured, currency = row
+    known = known or Pickup(id_, desk, 0, 0, "", 0, 0, "", "", 0, "")
+    return PickupSeen(
+        order=number,
+        order_id=id_,
+        desk=desk,
+        state=_state(lines),
+        delivery=kind,
+        channel=channel,
+        person=person_of(contact),
+        owners=msgspec.json.decode(owners, type=tuple[str, ...]),
+        at=at,
+        promised=promised,
+        ready=known.ready,
+        due=known.due,
+        has_code=bool(known.code),
+        round=known.round,
+        arrived=known.arrived,
+        bay=known.bay,
+        vehicle=known.vehicle,
+        ended=known.ended,
+        why=known.why,
+        total=total,
+        captured=captured,
+        currency=currency,
+        lines=tuple(lines),
+        on_way=tuple(on_way),
+    )
+
+
+def _state(lines: Iterable[PickupLine]) -> str:
+    """What comes next of an order: what is ready can be handed over, whatever else is still to come."""
+    lines = tuple(lines)
+    if any(line.ready for line in lines):
+        return "ready"
+    if any(line.waiting for line in lines):
+        return "to_pick"
+    return "on_way" if any(line.on_way for line in lines) else "ended"
+
+
+def _marks(values: Sequence[Any]) -> str:
+    return f"({', '.join('?' * len(values))})"
