@@ -170,8 +170,8 @@ def test_an_adjustment_has_a_reason_and_no_debt(club: Club) -> None:
 def test_what_makes_no_sense_is_refused(club: Club) -> None:
     with pytest.raises(DefinitionInvalid, match="member: expected one of"):
         club.adjust(5, "device:1")
+    club.buy("T-1", 100)
     with pytest.raises(NotFound, match="Did you mean 'coffee'"):
-        club.buy("T-1", 100)
         club.begin("cofee")
     with pytest.raises(DefinitionInvalid, match="what came back"):
         club.do(ClawBack(document="T-1", id="R1", at=T0))

@@ -7,9 +7,9 @@ import msgspec
 from cauce.commerce.loyalty import lots, programmes
 from cauce.commerce.loyalty.members import enrolled, reviewed
 from cauce.commerce.loyalty.store import ADJUSTED, HEADS, LOTS, MEMBERS, Lot, counter
+from cauce.commerce.transact.carrier import Action, Command
 from cauce.commerce.transact.facts import Told
 from cauce.commerce.transact.work import Work
-from cauce.commerce.transact.writer import Action, Command
 from cauce.errors import DefinitionInvalid, Shortage
 
 POINTS_MAX = 10_000_000

@@ -15,7 +15,7 @@ from cauce.commerce.loyalty.lots import marks, place_of
 from cauce.commerce.loyalty.members import COUNTED_MAX, standing_of
 from cauce.commerce.loyalty.programmes import programmes as programmes_of
 from cauce.commerce.loyalty.programmes import unknown_programme, versions
-from cauce.commerce.loyalty.redeeming import Redeemed, shown
+from cauce.commerce.loyalty.redeeming import OWNER, Redeemed, expired, shown
 from cauce.commerce.loyalty.rules import Line, ReturnedLine
 from cauce.commerce.loyalty.statement import Movement, Statement, moved, statement_of
 from cauce.commerce.loyalty.store import (
@@ -42,10 +42,11 @@ from cauce.commerce.transact.work import Work
 from cauce.engines.api import Reader
 
 __all__ = [
-    "ACTIONS", "COMPLETED", "FOREVER", "HELD", "PURCHASE", "TABLES", "Balance", "Figures", "Line", "LotLeft",
+    "ACTIONS", "COMPLETED", "FOREVER", "HELD", "OWNER", "PURCHASE", "TABLES", "Balance", "Figures", "Line", "LotLeft",
     "Movement", "Offer", "Points", "Programme", "Progress", "Purchase", "Redeemed", "ReturnedLine", "Reward",
-    "Statement", "Version", "balance", "claw_back", "earn", "figures", "members_of", "offers", "programmes_of",
-    "purchases", "read_programme", "redemption", "redemptions", "statement", "stored_programme", "versions",
+    "Statement", "Version", "balance", "claw_back", "earn", "expired", "figures", "found_programme", "members_of",
+    "offers", "pieces_left", "programmes_of", "purchases", "read_programme", "redemption", "redemptions", "statement",
+    "stored_programme", "versions",
 ]  # fmt: skip
 
 ACTIONS = (*programmes.ACTIONS, *earning.ACTIONS, *redeeming.ACTIONS, *adjusting.ACTIONS)

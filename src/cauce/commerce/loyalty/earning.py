@@ -31,9 +31,9 @@ from cauce.commerce.loyalty.store import (
     counter,
 )
 from cauce.commerce.loyalty.tiers import standings
+from cauce.commerce.transact.carrier import Action, Command
 from cauce.commerce.transact.facts import Told
 from cauce.commerce.transact.work import Work
-from cauce.commerce.transact.writer import Action, Command
 from cauce.errors import DefinitionInvalid
 
 LINES_MAX = 1_000

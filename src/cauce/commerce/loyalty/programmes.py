@@ -10,8 +10,8 @@ from cauce.commerce.ledger import api as ledger
 from cauce.commerce.loyalty.definition import Programme, read_programme, stored_programme
 from cauce.commerce.loyalty.reading import document_of
 from cauce.commerce.loyalty.store import HEADS, VERSIONS, Head, Version, reward_place
+from cauce.commerce.transact.carrier import Action, Command
 from cauce.commerce.transact.work import Work
-from cauce.commerce.transact.writer import Action, Command
 from cauce.engines.api import Reader
 from cauce.errors import Conflict, DefinitionInvalid, NotFound
 from cauce.registry import nearest

@@ -29,9 +29,9 @@ from cauce.commerce.loyalty.store import (
     counter,
     reward_place,
 )
+from cauce.commerce.transact.carrier import Action, Command
 from cauce.commerce.transact.facts import Told
 from cauce.commerce.transact.work import Work
-from cauce.commerce.transact.writer import Action, Command
 from cauce.errors import DefinitionInvalid, Ended, NotFound, Shortage
 from cauce.model.time import MINUTE
 from cauce.registry import nearest
