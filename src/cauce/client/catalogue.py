@@ -16,30 +16,30 @@ class Products(Resource):
 
     def list(
         self, text: str = "", *, brand: str = "", category: str = "", retired: bool = False
-    ) -> Iterator[types.Product]:
+    ) -> Iterator[types.CatalogueProduct]:
         """Products in order of SKU; `text` are words of them, `category` a path with all below it."""
         query = {"q": text, "brand": brand, "category": category, "retired": _flag(retired), "limit": PAGE_ITEMS}
-        return self._transport.pages("/v1/products", Page[types.Product], query)
+        return self._transport.pages("/v1/products", Page[types.CatalogueProduct], query)
 
-    def get(self, sku: str) -> types.Product:
-        return self._transport.ask("GET", _product(sku), types.Product)
+    def get(self, sku: str) -> types.CatalogueProduct:
+        return self._transport.ask("GET", _product(sku), types.CatalogueProduct)
 
-    def put(self, sku: str, *, overwrite: bool = False, **fields: Any) -> types.Product:
+    def put(self, sku: str, *, overwrite: bool = False, **fields: Any) -> types.CatalogueProduct:
         """A product as it is from now on; `fields` as in `ProductFields`."""
-        return self._transport.change("PUT", _product(sku), types.Product, body=fields, overwrite=overwrite)
+        return self._transport.change("PUT", _product(sku), types.CatalogueProduct, body=fields, overwrite=overwrite)
 
-    def change(self, sku: str, *, overwrite: bool = False, **changes: Any) -> types.Product:
+    def change(self, sku: str, *, overwrite: bool = False, **changes: Any) -> types.CatalogueProduct:
         """A product with some fields changed, as in `ProductChange`."""
-        return self._transport.change("PATCH", _product(sku), types.Product, body=changes, overwrite=overwrite)
+        return self._transport.change("PATCH", _product(sku), types.CatalogueProduct, body=changes, overwrite=overwrite)
 
     def retire(self, sku: str, *, overwrite: bool = False) -> None:
         """A product is not sold any more; its ids are still understood."""
         self._transport.remove(_product(sku), overwrite=overwrite)
 
-    def put_many(self, products: Iterable[types.NewProduct]) -> Sequence[types.Outcome]:
+    def put_many(self, products: Iterable[types.NewProduct]) -> Sequence[types.PutOutcome]:
         """At most 1,000 products; one that is refused leaves the others alone."""
-        body = types.Products(products=list(products))
-        return self._transport.ask("POST", "/v1/products", types.Outcomes, body=body).items
+        body = types.ManyProducts(products=list(products))
+        return self._transport.ask("POST", "/v1/products", types.PutOutcomes, body=body).items
 
     def prices(self, sku: str) -> Sequence[types.Price]:
         return self._transport.ask("GET", _product(sku, "prices"), types.Prices).prices
@@ -57,32 +57,39 @@ class Products(Resource):
         query = {"currency": currency, "channel": channel, "at": _moment(at)}
         return self._transport.ask("GET", _product(sku, "price"), types.Price, query=query)
 
-    def items(self, sku: str) -> Sequence[types.Item]:
+    def items(self, sku: str) -> Sequence[types.ChannelItem]:
         """The ids that channels use for it."""
-        return self._transport.ask("GET", _product(sku, "items"), types.Items).items
+        return self._transport.ask("GET", _product(sku, "items"), types.ChannelItems).items
 
 
 class Items(Resource):
     """Ids that channels use for products."""
 
-    def resolve(self, id: str, channel: str = "") -> types.Product:
+    def resolve(self, id: str, channel: str = "") -> types.CatalogueProduct:
         """The product that an id of a channel means; a SKU and a GTIN mean themselves."""
-        return self._transport.ask("GET", "/v1/items/resolve", types.Product, query={"id": id, "channel": channel})
+        return self._transport.ask(
+            "GET", "/v1/items/resolve", types.CatalogueProduct, query={"id": id, "channel": channel}
+        )
 
     def unknown(self, channel: str = "", *, ignored: bool = False) -> Iterator[types.UnknownItem]:
         """Ids that nobody has resolved yet."""
         query = {"channel": channel, "ignored": _flag(ignored), "limit": PAGE_ITEMS}
         return self._transport.pages("/v1/items/unknown", Page[types.UnknownItem], query)
 
+    def see(self, id: str, channel: str = "", *, name: str = "") -> str:
+        """The SKU that an id means; "" when nobody knows it yet: then it waits in the queue."""
+        body = types.ItemToSee(id=id, channel=channel, name=name)
+        return self._transport.ask("POST", "/v1/items/seen", types.SeenItem, body=body).sku
+
     def map(self, id: str, sku: str, channel: str = "") -> types.MappedItem:
         """An id means a product from now on; what waited under it is resolved."""
         body = types.NewItem(id=id, sku=sku, channel=channel)
         return self._transport.ask("POST", "/v1/items", types.MappedItem, body=body)
 
-    def unmap(self, id: str, channel: str = "") -> types.Items:
+    def unmap(self, id: str, channel: str = "") -> types.ChannelItems:
         """An id means nothing of its own any more; answers what the product is still called."""
         body = types.ItemToForget(id=id, channel=channel)
-        return self._transport.ask("POST", "/v1/items/unmap", types.Items, body=body)
+        return self._transport.ask("POST", "/v1/items/unmap", types.ChannelItems, body=body)
 
     def ignore(self, id: str, channel: str = "", *, ignored: bool = True) -> types.UnknownItem:
         """An unknown id is no goods, or waits again."""

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from cauce.commerce.catalogue.api import ACTIONS, TABLES
 from cauce.commerce.catalogue.nouns import Place, Product
 from cauce.commerce.catalogue.places import PutPlace
 from cauce.commerce.catalogue.products import PutProduct
-from cauce.commerce.parts import ACTIONS, SHAPES
 from cauce.commerce.transact.writer import Command, Writer
 from cauce.engines.api import Row, Tables
 
@@ -23,7 +23,7 @@ class Shop:
 
     def __init__(self, tables: Tables) -> None:
         self.now = NOW
-        self._writer = Writer(tables, ACTIONS, SHAPES, clock=lambda: self.now)
+        self._writer = Writer(tables, ACTIONS, TABLES, clock=lambda: self.now)
         self._tables = tables
 
     def do(self, command: Command) -> Any:

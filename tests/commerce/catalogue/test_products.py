@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from cauce.commerce.catalogue.api import (
     items,
     need_product,
-    note_unknown,
     product,
     products,
     resolve,
@@ -19,47 +18,13 @@ from cauce.commerce.catalogue.api import (
     unknown_count,
     variants,
 )
-from cauce.commerce.catalogue.items import IgnoreItem, MapItem, UnmapItem
+from cauce.commerce.catalogue.items import IgnoreItem, MapItem, SeeItem, UnmapItem
 from cauce.commerce.catalogue.nouns import Product, Unknown
 from cauce.commerce.catalogue.products import PutProduct, RetireProduct
-from cauce.commerce.parts import ACTIONS, SHAPES
-from cauce.commerce.transact.work import Work
-from cauce.commerce.transact.writer import Action, Command, Writer
 from cauce.engines.memory import MemoryTables
 from cauce.errors import Conflict, DefinitionInvalid, NotFound
 from cauce.testing.world.products import gtin
 from tests.commerce.catalogue.conftest import NOW, Shop
-
-
-class See(Command, frozen=True, kw_only=True):
-    """A receipt names an id."""
-
-    channel: str
-    id: str
-    name: str = ""
-
-
-def see(work: Work, command: See) -> str:
-    """As a till does it: what is not known is put into the queue."""
-    found = resolve(work, command.channel, command.id)
-    if found is None:
-        note_unknown(work, command.channel, command.id, command.name)
-    return found or ""
-
-
-class Till(Shop):
-    """A shop whose tills name ids."""
-
-    def __init__(self, tables: Any) -> None:
-        super().__init__(tables)
-        self._writer = Writer(tables, (*ACTIONS, Action(See, see, str)), SHAPES, clock=lambda: self.now)
-
-
-@pytest.fixture
-def till() -> Any:
-    found = Till(MemoryTables())
-    yield found
-    found.close()
 
 
 def test_a_product_is_found_by_sku_by_any_written_gtin_and_by_the_ids_of_channels(shop: Shop) -> None:
@@ -169,41 +134,41 @@ def test_products_that_make_no_sense_are_refused(shop: Shop, fields: dict[str, A
     assert products(shop) == []
 
 
-def test_an_unknown_id_waits_once_and_is_resolved_for_all(till: Till) -> None:
-    till.product("A-1")
+def test_an_unknown_id_waits_once_and_is_resolved_for_all(shop: Shop) -> None:
+    shop.product("A-1")
     for _ in range(3):
-        till.now += 10
-        assert till.do(See(channel="till", id="9001", name="ABRIGO AZ")) == ""
-    till.do(See(channel="web", id="9001"))
-    assert unknown(till, channel="till") == [
+        shop.now += 10
+        assert shop.do(SeeItem(channel="till", id="9001", name="ABRIGO AZ")).sku == ""
+    shop.do(SeeItem(channel="web", id="9001"))
+    assert unknown(shop, channel="till") == [
         Unknown(channel="till", id="9001", name="ABRIGO AZ", first=NOW + 10, last=NOW + 30, count=3, ignored=False)
     ]
-    assert till.do(MapItem(channel="till", id="9001", sku="A-1", by="ana")).waited == 3
-    assert till.do(See(channel="till", id="9001")) == "A-1"
-    assert [one.channel for one in unknown(till)] == ["web"]
-    assert till.do(MapItem(channel="", id="9001", sku="A-1")).waited == 1
-    assert unknown_count(till) == 0
-    assert {(one.channel, one.id) for one in items(till, "A-1")} == {("till", "9001"), ("", "9001")}
+    assert shop.do(MapItem(channel="till", id="9001", sku="A-1", by="ana")).waited == 3
+    assert shop.do(SeeItem(channel="till", id="9001")).sku == "A-1"
+    assert [one.channel for one in unknown(shop)] == ["web"]
+    assert shop.do(MapItem(channel="", id="9001", sku="A-1")).waited == 1
+    assert unknown_count(shop) == 0
+    assert {(one.channel, one.id) for one in items(shop, "A-1")} == {("till", "9001"), ("", "9001")}
 
 
 @pytest.mark.parametrize("digits", [12, 13, 14])
-def test_what_waited_under_a_gtin_leaves_the_queue_with_the_product_that_has_it(till: Till, digits: int) -> None:
+def test_what_waited_under_a_gtin_leaves_the_queue_with_the_product_that_has_it(shop: Shop, digits: int) -> None:
     code = gtin(5, prefix="043").zfill(14)[-digits:] if digits > 12 else gtin(5, prefix="043")[1:]
-    assert till.do(See(channel="till", id=code)) == ""
-    till.do(See(channel="web", id="B-7"))
-    till.product("A-1", gtins=(code,))
-    till.product("B-7")
-    assert unknown_count(till) == 0
+    assert shop.do(SeeItem(channel="till", id=code)).sku == ""
+    shop.do(SeeItem(channel="web", id="B-7"))
+    shop.product("A-1", gtins=(code,))
+    shop.product("B-7")
+    assert unknown_count(shop) == 0
 
 
-def test_what_is_no_goods_is_ignored_and_stays_so(till: Till) -> None:
-    till.do(See(channel="till", id="BOLSA"))
-    till.do(IgnoreItem(channel="till", id="BOLSA"))
-    till.do(See(channel="till", id="BOLSA"))
-    assert unknown_count(till) == 0
-    assert [one.count for one in unknown(till, ignored=True)] == [2]
-    till.do(IgnoreItem(channel="till", id="BOLSA", ignored=False))
-    assert unknown_count(till) == 1
+def test_what_is_no_goods_is_ignored_and_stays_so(shop: Shop) -> None:
+    shop.do(SeeItem(channel="till", id="BOLSA"))
+    shop.do(IgnoreItem(channel="till", id="BOLSA"))
+    shop.do(SeeItem(channel="till", id="BOLSA"))
+    assert unknown_count(shop) == 0
+    assert [one.count for one in unknown(shop, ignored=True)] == [2]
+    shop.do(IgnoreItem(channel="till", id="BOLSA", ignored=False))
+    assert unknown_count(shop) == 1
 
 
 def test_ids_of_nothing_are_refused(shop: Shop) -> None:
@@ -232,21 +197,21 @@ acts = st.one_of(
 def test_whatever_is_done_nothing_waits_that_could_be_resolved_and_no_sighting_is_lost(
     done: list[tuple[str, str, str]],
 ) -> None:
-    till = Till(MemoryTables())
-    till.product("A-1")
+    shop = Shop(MemoryTables())
+    shop.product("A-1")
     waiting: dict[tuple[str, str], int] = {}
     for act, channel, id_ in done:
         if act == "see":
-            if till.do(See(channel=channel, id=id_)) == "":
+            if shop.do(SeeItem(channel=channel, id=id_)).sku == "":
                 waiting[channel, id_] = waiting.get((channel, id_), 0) + 1
         elif act == "map":
-            till.do(MapItem(channel=channel, id=id_, sku="A-1"))
+            shop.do(MapItem(channel=channel, id=id_, sku="A-1"))
         elif act == "put":
-            till.product(id_)
-        elif resolve(till, channel, id_) and any(
-            one.id == id_ and one.channel == channel for one in items(till, "A-1")
+            shop.product(id_)
+        elif resolve(shop, channel, id_) and any(
+            one.id == id_ and one.channel == channel for one in items(shop, "A-1")
         ):
-            till.do(UnmapItem(channel=channel, id=id_))
-        waiting = {place: count for place, count in waiting.items() if resolve(till, *place) is None}
-        assert {(one.channel, one.id): one.count for one in unknown(till)} == waiting
-    till.close()
+            shop.do(UnmapItem(channel=channel, id=id_))
+        waiting = {place: count for place, count in waiting.items() if resolve(shop, *place) is None}
+        assert {(one.channel, one.id): one.count for one in unknown(shop)} == waiting
+    shop.close()

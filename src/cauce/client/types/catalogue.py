@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, UnsetType, field
 
 from cauce.client.types.basics import Answer, Moment, Request
 
@@ -36,7 +36,9 @@ Kind = Literal["store", "warehouse", "counter", "dark_store"]
 Role = Literal["sells", "picks_up", "ships"]
 Gln = Annotated[str, Meta(max_length=20, description="13 digits with their check digit.")]
 Zone = Annotated[str, Meta(max_length=64, description="Time zone of the IANA database.")]
-Clock = Annotated[str, Meta(pattern="^([01][0-9]|2[0-4]):[0-5][0-9]$", description="As clocks there show it; 24:00 ends a day.")]
+Clock = Annotated[
+    str, Meta(pattern="^([01][0-9]|2[0-4]):[0-5][0-9]$", description="As clocks there show it; 24:00 ends a day.")
+]
 Weekday = Annotated[int, Meta(ge=1, le=7, description="1 Monday … 7 Sunday.")]
 Day = Annotated[
     str, Meta(pattern="^([0-9]{4}-)?[0-9]{2}-[0-9]{2}$", description="2026-12-25, or 12-25 for every year.")
@@ -50,10 +52,10 @@ class ProductFields(Request, frozen=True, kw_only=True):
 
     names: Names
     product: Group = ""
-    gtins: Gtins = []
+    gtins: Gtins = field(default_factory=list)
     brand: Brand = ""
-    category: Category = []
-    options: Options = {}
+    category: Category = field(default_factory=list)
+    options: Options = field(default_factory=dict)
     tax_class: TaxClass = "standard"
     unit: Unit = "H87"
     image: Image = ""
@@ -81,7 +83,7 @@ class ProductChange(Request, frozen=True, kw_only=True):
     retired: Retired | UnsetType = UNSET
 
 
-class Product(Answer, frozen=True, kw_only=True):
+class CatalogueProduct(Answer, frozen=True, kw_only=True):
     """A variant that can be counted, priced and sold."""
 
     sku: str
@@ -99,13 +101,13 @@ class Product(Answer, frozen=True, kw_only=True):
     changed: Moment
 
 
-class Products(Request, frozen=True, kw_only=True):
+class ManyProducts(Request, frozen=True, kw_only=True):
     """Products to put in together."""
 
     products: Annotated[list[NewProduct], Meta(min_length=1, max_length=1_000)]
 
 
-class Outcome(Answer, frozen=True, kw_only=True):
+class PutOutcome(Answer, frozen=True, kw_only=True):
     """What became of one of several: *added*, *changed*, *unchanged*, or *refused*, and why."""
 
     id: str
@@ -114,10 +116,10 @@ class Outcome(Answer, frozen=True, kw_only=True):
     message: str
 
 
-class Outcomes(Answer, frozen=True, kw_only=True):
+class PutOutcomes(Answer, frozen=True, kw_only=True):
     """In the order of what was put in."""
 
-    items: list[Outcome]
+    items: list[PutOutcome]
 
 
 class ProductQuery(Request, frozen=True, kw_only=True):
@@ -177,7 +179,7 @@ class PriceQuery(Request, frozen=True, kw_only=True):
     at: Annotated[str, Meta(max_length=40, description="An ISO date or time; now when left out.")] = ""
 
 
-class Item(Answer, frozen=True, kw_only=True):
+class ChannelItem(Answer, frozen=True, kw_only=True):
     """An id that a channel uses for a product."""
 
     channel: str
@@ -185,10 +187,10 @@ class Item(Answer, frozen=True, kw_only=True):
     sku: str
 
 
-class Items(Answer, frozen=True, kw_only=True):
+class ChannelItems(Answer, frozen=True, kw_only=True):
     """In order of channel and id."""
 
-    items: list[Item]
+    items: list[ChannelItem]
 
 
 class ItemQuery(Request, frozen=True, kw_only=True):
@@ -196,6 +198,20 @@ class ItemQuery(Request, frozen=True, kw_only=True):
 
     id: ItemId
     channel: Channel = ""
+
+
+class ItemToSee(Request, frozen=True, kw_only=True):
+    """An id that somebody met; `name` is what the channel calls it."""
+
+    id: ItemId
+    channel: Channel = ""
+    name: Annotated[str, Meta(max_length=300)] = ""
+
+
+class SeenItem(Answer, frozen=True, kw_only=True):
+    """The SKU that an id means, "" when it waits to be resolved."""
+
+    sku: str
 
 
 class NewItem(Request, frozen=True, kw_only=True):
@@ -251,7 +267,7 @@ class UnknownQuery(Request, frozen=True, kw_only=True):
     cursor: Annotated[str, Meta(max_length=2_000, description="`cursor` of the page before.")] = ""
 
 
-class Address(Request, frozen=True, kw_only=True):
+class PlaceAddress(Request, frozen=True, kw_only=True):
     """Where letters go; `country` is ISO 3166."""
 
     street: Annotated[str, Meta(max_length=300)] = ""
@@ -261,7 +277,7 @@ class Address(Request, frozen=True, kw_only=True):
     country: Annotated[str, Meta(max_length=2)] = ""
 
 
-class Position(Request, frozen=True, kw_only=True):
+class GeoPosition(Request, frozen=True, kw_only=True):
     """WGS 84."""
 
     latitude: Annotated[float, Meta(ge=-90, le=90)]
@@ -276,7 +292,7 @@ class Opening(Request, frozen=True, kw_only=True):
     closes: Clock
 
 
-class Span(Request, frozen=True, kw_only=True):
+class OpenSpan(Request, frozen=True, kw_only=True):
     """A span of one day; as in `Opening`."""
 
     opens: Clock
@@ -288,7 +304,7 @@ class SpecialDay(Request, frozen=True, kw_only=True):
 
     date: Day
     name: Annotated[str, Meta(max_length=300)] = ""
-    spans: Annotated[list[Span], Meta(max_length=10)] = []
+    spans: Annotated[list[OpenSpan], Meta(max_length=10)] = field(default_factory=list)
 
 
 class PlaceFields(Request, frozen=True, kw_only=True):
@@ -297,13 +313,19 @@ class PlaceFields(Request, frozen=True, kw_only=True):
     name: Annotated[str, Meta(max_length=300)] = ""
     kind: Kind = "store"
     gln: Gln = ""
-    address: Address = Address()
-    position: Position | None = None
+    address: PlaceAddress = PlaceAddress()
+    position: GeoPosition | None = None
     zone: Zone = "UTC"
-    hours: Annotated[list[Opening], Meta(max_length=70, description="Without any it is never open.")] = []
-    special_days: Annotated[list[SpecialDay], Meta(max_length=1_000)] = []
-    roles: Annotated[list[Role], Meta(max_length=3, description="People buy there, collect there; parcels leave.")] = []
-    bays: Annotated[list[str], Meta(max_length=200, description="For those who wait in their car.")] = []
+    hours: Annotated[list[Opening], Meta(max_length=70, description="Without any it is never open.")] = field(
+        default_factory=list
+    )
+    special_days: Annotated[list[SpecialDay], Meta(max_length=1_000)] = field(default_factory=list)
+    roles: Annotated[list[Role], Meta(max_length=3, description="People buy there, collect there; parcels leave.")] = (
+        field(default_factory=list)
+    )
+    bays: Annotated[list[str], Meta(max_length=200, description="For those who wait in their car.")] = field(
+        default_factory=list
+    )
     retired: Retired = False
 
 
@@ -313,8 +335,8 @@ class PlaceChange(Request, frozen=True, kw_only=True):
     name: Annotated[str, Meta(max_length=300)] | UnsetType = UNSET
     kind: Kind | UnsetType = UNSET
     gln: Gln | UnsetType = UNSET
-    address: Address | UnsetType = UNSET
-    position: Position | None | UnsetType = UNSET
+    address: PlaceAddress | UnsetType = UNSET
+    position: GeoPosition | UnsetType | None = UNSET
     zone: Zone | UnsetType = UNSET
     hours: Annotated[list[Opening], Meta(max_length=70)] | UnsetType = UNSET
     special_days: Annotated[list[SpecialDay], Meta(max_length=1_000)] | UnsetType = UNSET
@@ -330,8 +352,8 @@ class Place(Answer, frozen=True, kw_only=True):
     name: str
     kind: str
     gln: str
-    address: Address
-    position: Position | None
+    address: PlaceAddress
+    position: GeoPosition | None
     zone: str
     hours: list[Opening]
     special_days: list[SpecialDay]
@@ -369,13 +391,14 @@ class DayHours(Answer, frozen=True, kw_only=True):
     """The spans that begin on a day."""
 
     date: str
-    spans: list[Span]
+    spans: list[OpenSpan]
     name: str
 
 
 class Hours(Answer, frozen=True, kw_only=True):
-    """When a place is open: whether it is at that moment, when it closes then, when it opens next; `promised` is when
-    so many minutes of opening hours have passed. null: not within 400 days.
+    """Whether a place is open at that moment, when it closes then, and when it opens next (null: not in 400 days).
+
+    `promised` is when so many minutes of opening hours have passed.
     """
 
     place: str

@@ -6,12 +6,17 @@ Most questions are answered from a unit of work (`Work`) as well as from what is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
-from cauce.commerce.catalogue.items import note_unknown
+from cauce.commerce.catalogue import items as channel_items
+from cauce.commerce.catalogue import many
+from cauce.commerce.catalogue import places as all_places
+from cauce.commerce.catalogue import prices as all_prices
+from cauce.commerce.catalogue import products as all_products
+from cauce.commerce.catalogue.items import note_unknown, resolve, unknown_of
 from cauce.commerce.catalogue.nouns import (
     ANY,
     Address,
@@ -31,13 +36,11 @@ from cauce.commerce.catalogue.rules.codes import UNITS, gtin_or_none, is_whole
 from cauce.commerce.catalogue.rules.distance import distance, nearest_first
 from cauce.commerce.catalogue.rules.hours import clock, closing, day_at, next_opening, opens_on, promised
 from cauce.commerce.catalogue.rules.money import exponent, minor, written
-from cauce.commerce.catalogue.store import GTINS, ITEMS, PATH, PLACES, PRICES, PRODUCTS, TABLES, UNKNOWN, UnknownRow
-from cauce.commerce.transact.records import Records
-from cauce.commerce.transact.work import Work
-from cauce.engines.api import Row
+from cauce.commerce.catalogue.store import PATH, PLACES, PRICES, PRODUCTS, TABLES, UNKNOWN, Rows, Source, row
 from cauce.errors import NotFound
 
 __all__ = [
+    "ACTIONS",
     "ANY",
     "KINDS",
     "ROLES",
@@ -83,7 +86,15 @@ __all__ = [
     "written",
 ]
 
-R = TypeVar("R", bound=tuple[Any, ...])
+ACTIONS = (
+    *all_products.ACTIONS,
+    *channel_items.ACTIONS,
+    *all_prices.ACTIONS,
+    *all_places.ACTIONS,
+    *many.ACTIONS,
+)
+"""Commands of the catalogue."""
+
 WORDS_MAX = 8
 """Words of a search that are looked at."""
 PLACES_MAX = 100_000
@@ -91,30 +102,8 @@ PLACES_MAX = 100_000
 open_at = hours.is_open
 
 
-class Rows(Protocol):
-    """What can be asked in SQL: a `Reader`, or an installation's `Commerce`."""
-
-    def select(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]: ...
-
-
-Source = Work | Rows
-
-
-def resolve(source: Source, channel: str, id: str) -> str | None:
-    """The SKU that an id of a channel means: one it was mapped to, else one that it is, else one whose GTIN it is."""
-    id = id.strip()
-    found = _row(source, ITEMS, channel, id) or _row(source, ITEMS, ANY, id)
-    if found is not None:
-        return found.sku
-    if _row(source, PRODUCTS, id) is not None:
-        return id
-    gtin = gtin_or_none(id)
-    known = _row(source, GTINS, gtin) if gtin else None
-    return known.sku if known else None
-
-
 def product(source: Source, sku: str) -> Product | None:
-    found = _row(source, PRODUCTS, sku)
+    found = row(source, PRODUCTS, sku)
     return msgspec.json.decode(found.body, type=Product) if found else None
 
 
@@ -128,7 +117,7 @@ def need_product(source: Source, sku: str) -> Product:
 
 def price_list(source: Source, sku: str) -> tuple[Price, ...]:
     """All prices of a product, past and future ones too, by channel, currency and start."""
-    found = _row(source, PRICES, sku)
+    found = row(source, PRICES, sku)
     return msgspec.json.decode(found.body, type=tuple[Price, ...]) if found else ()
 
 
@@ -140,7 +129,7 @@ def price(source: Source, sku: str, channel: str, currency: str, at: int) -> Pri
 
 
 def place(source: Source, id: str) -> Place | None:
-    found = _row(source, PLACES, id)
+    found = row(source, PLACES, id)
     return msgspec.json.decode(found.body, type=Place) if found else None
 
 
@@ -224,25 +213,6 @@ def unknown(
 def unknown_count(rows: Rows) -> int:
     """How many ids wait to be resolved."""
     return int(rows.select("select count(*) from unknown_item where ignored = 0")[0][0])
-
-
-def unknown_of(row: UnknownRow) -> Unknown:
-    return Unknown(
-        channel=row.channel,
-        id=row.id,
-        name=row.name,
-        first=row.first,
-        last=row.last,
-        count=row.times,
-        ignored=bool(row.ignored),
-    )
-
-
-def _row(source: Source, of: Records[R], *key: Any) -> R | None:
-    if isinstance(source, Work):
-        return source.get(of, *key)
-    found = source.select(of.by_key, key)
-    return of.of(found[0]) if found else None
 
 
 def _plain(text: str) -> str:

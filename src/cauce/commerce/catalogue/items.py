@@ -6,12 +6,21 @@ from collections.abc import Iterable
 
 import msgspec
 
-from cauce.commerce.catalogue.nouns import Item
+from cauce.commerce.catalogue.nouns import ANY, Item, Unknown
 from cauce.commerce.catalogue.rules import checks
-from cauce.commerce.catalogue.store import ITEMS, PRODUCTS, UNKNOWN, ItemRow, UnknownRow
+from cauce.commerce.catalogue.rules.codes import gtin_or_none
+from cauce.commerce.catalogue.store import GTINS, ITEMS, PRODUCTS, UNKNOWN, ItemRow, Source, UnknownRow, row
 from cauce.commerce.transact.work import Work
 from cauce.commerce.transact.writer import Action, Command
 from cauce.errors import NotFound
+
+
+class SeeItem(Command, frozen=True, kw_only=True):
+    """Somebody met an id: it is resolved, or waits in the queue. `name` is what the channel calls it."""
+
+    channel: str
+    id: str
+    name: str = ""
 
 
 class MapItem(Command, frozen=True, kw_only=True):
@@ -38,11 +47,37 @@ class IgnoreItem(Command, frozen=True, kw_only=True):
     ignored: bool = True
 
 
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """The SKU that an id means, "" when it waits to be resolved."""
+
+    sku: str
+
+
 class Mapped(msgspec.Struct, frozen=True, kw_only=True):
     """An id with its product, and how often it had come while nobody knew it."""
 
     item: Item
     waited: int
+
+
+def resolve(source: Source, channel: str, id: str) -> str | None:
+    """The SKU that an id of a channel means: one it was mapped to, else one that it is, else one whose GTIN it is."""
+    id = id.strip()
+    found = row(source, ITEMS, channel, id) or row(source, ITEMS, ANY, id)
+    if found is not None:
+        return found.sku
+    if row(source, PRODUCTS, id) is not None:
+        return id
+    gtin = gtin_or_none(id)
+    known = row(source, GTINS, gtin) if gtin else None
+    return known.sku if known else None
+
+
+def see_item(work: Work, command: SeeItem) -> Seen:
+    found = resolve(work, command.channel, command.id)
+    if found is None:
+        note_unknown(work, command.channel, checks.item(command.id), command.name)
+    return Seen(sku=found or "")
 
 
 def map_item(work: Work, command: MapItem) -> Mapped:
@@ -64,11 +99,11 @@ def unmap_item(work: Work, command: UnmapItem) -> None:
     work.drop(ITEMS, found.channel, found.id)
 
 
-def ignore_item(work: Work, command: IgnoreItem) -> None:
+def ignore_item(work: Work, command: IgnoreItem) -> Unknown:
     found = work.get(UNKNOWN, command.channel, command.id)
     if found is None:
         raise NotFound(f"no unknown id {command.id[:80]!r} of {command.channel[:80]!r} waits")
-    work.put(UNKNOWN, found._replace(ignored=int(command.ignored)))
+    return unknown_of(work.put(UNKNOWN, found._replace(ignored=int(command.ignored))))
 
 
 def note_unknown(work: Work, channel: str, id: str, name: str = "") -> UnknownRow:
@@ -82,6 +117,18 @@ def note_unknown(work: Work, channel: str, id: str, name: str = "") -> UnknownRo
     if before is None:
         return work.put(UNKNOWN, UnknownRow(*key, name, work.now, work.now, 1, 0))
     return work.put(UNKNOWN, before._replace(name=name or before.name, last=work.now, times=before.times + 1))
+
+
+def unknown_of(row: UnknownRow) -> Unknown:
+    return Unknown(
+        channel=row.channel,
+        id=row.id,
+        name=row.name,
+        first=row.first,
+        last=row.last,
+        count=row.times,
+        ignored=bool(row.ignored),
+    )
 
 
 def leave_queue(work: Work, ids: Iterable[str]) -> int:
@@ -100,7 +147,8 @@ def _left(work: Work, channel: str, id: str) -> int:
 
 
 ACTIONS = (
+    Action(SeeItem, see_item, Seen),
     Action(MapItem, map_item, Mapped),
     Action(UnmapItem, unmap_item, None),
-    Action(IgnoreItem, ignore_item, None),
+    Action(IgnoreItem, ignore_item, Unknown),
 )

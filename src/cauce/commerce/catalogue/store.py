@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
 
-from cauce.commerce.transact.records import records
-from cauce.engines.api import Table
+from cauce.commerce.transact.records import Records, records
+from cauce.commerce.transact.work import Work
+from cauce.engines.api import Row, Table
 
+R = TypeVar("R", bound=tuple[Any, ...])
 PATH = " > "
 """Between the steps of a category."""
 
@@ -77,3 +80,20 @@ UNKNOWN = records("unknown_item", UnknownRow, key_columns=2, indexes=(("id",),),
 PRICES = records("price_list", PricesRow)
 PLACES = records("place", PlaceRow, indexes=(("gln",),))
 TABLES: tuple[Table, ...] = tuple(each.table for each in (PRODUCTS, GTINS, ITEMS, UNKNOWN, PRICES, PLACES))
+
+
+class Rows(Protocol):
+    """What can be asked in SQL: a `Reader`, or an installation's `Commerce`."""
+
+    def select(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]: ...
+
+
+Source = Work | Rows
+
+
+def row(source: Source, of: Records[R], *key: Any) -> R | None:
+    """The row with a key, None when there is none."""
+    if isinstance(source, Work):
+        return source.get(of, *key)
+    found = source.select(of.by_key, key)
+    return of.of(found[0]) if found else None
