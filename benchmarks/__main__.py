@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 
-from benchmarks import freshness, intake, postgres, reads, river, search
+from benchmarks import freshness, intake, postgres, reads, reserve, river, search
 from benchmarks.harness import Figure, show
 
 BENCHMARKS: dict[str, tuple[Callable[..., Iterator[Figure]], dict[str, object]]] = {
@@ -19,6 +19,9 @@ BENCHMARKS: dict[str, tuple[Callable[..., Iterator[Figure]], dict[str, object]]]
     "search": (search.run, {"people": 2_000, "per_sort": 20}),
     "postgres": (postgres.run, {"events": 20_000, "identifiers": 10_000}),
     "postgres.runners": (postgres.runners, {"events": 20_000, "identifiers": 5_000}),
+    "reserve.hot": (reserve.hot, {"seconds": 0.3, "rounds": 1}),
+    "reserve.many": (reserve.many, {"seconds": 0.3, "rounds": 1}),
+    "reserve.postgres": (reserve.postgres, {"seconds": 0.3, "rounds": 1}),
     "memory.1m": (reads.memory, {"people": 5_000, "events": 20_000}),
 }
 """Name → what measures it, and the options of a quick run."""

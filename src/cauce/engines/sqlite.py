@@ -26,6 +26,8 @@ KEYS_PER_QUERY = 500
 ROWS_PER_INSERT = 250
 STATE_PAGES_PER_CHECKPOINT = 64_000
 """256 MB: a page that many batches write reaches the state's file once."""
+DURABLE_PAGES_PER_CHECKPOINT = 16_000
+"""Where every commit waits for the disk, a log that is soon written over again is quicker than one that grows."""
 RUN_ROWS_MAX = 1_000_000
 """A merge never makes a run larger than this, which bounds the pause it causes; beyond, runs stand side by side."""
 RUNS_PER_LEVEL = 8
@@ -148,7 +150,8 @@ class SqliteTables(SqliteReader):
         # State is rebuilt from the log after a power loss, and the offset lies in the same transaction:
         # syncing at checkpoints is enough. What is written nowhere else asks for `durable`.
         super().__init__(path, connection=connect(str(path), durable=durable, cache_mb=cache_mb))
-        self._connection.execute(f"pragma wal_autocheckpoint = {STATE_PAGES_PER_CHECKPOINT}")
+        pages = DURABLE_PAGES_PER_CHECKPOINT if durable else STATE_PAGES_PER_CHECKPOINT
+        self._connection.execute(f"pragma wal_autocheckpoint = {pages}")
         self.create((_RUNS,))
         self._shapes: dict[str, Table] = {}
 

@@ -79,6 +79,7 @@ ACCOUNTS = records(
     "account",
     Account,
     indexes=(("book", "subject"),),
+    fixed=("book", "subject", "name", "floor"),
     checks=("pending >= 0", "floor = 0 or posted - pending >= 0"),
 )
 TRANSFERS = records(

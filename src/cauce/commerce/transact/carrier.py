@@ -14,9 +14,10 @@ from cauce.commerce.transact.records import Records
 from cauce.commerce.transact.store import ANSWERED, TABLES, TURN, Answered
 from cauce.commerce.transact.work import AsksTables, Work
 from cauce.engines.api import Table, Tables
-from cauce.errors import Busy, CauceError, Conflict
+from cauce.errors import Busy, CauceError, Conflict, Unreadable
 
 KEY_CHARACTERS_MAX = 200
+_BY_HASH = f"select {ANSWERED.columns} from command where hash in {{keys}}"
 
 _logger = logging.getLogger(__name__)
 
@@ -61,9 +62,10 @@ class Carrier:
         tables.create((*TABLES, *shapes))
 
     def check(self, command: Command) -> None:
-        """Conflict for a key that is too long; a command that nobody carries out is a fault of the program."""
-        if len(command.key) > KEY_CHARACTERS_MAX:
-            raise Conflict(f"expected a key of at most {KEY_CHARACTERS_MAX} characters, got {len(command.key)}")
+        """Unreadable for a key that cannot be kept; a command that nobody carries out is a fault of the program."""
+        key = command.key
+        if len(key) > KEY_CHARACTERS_MAX or (key and not key.isprintable()):
+            raise Unreadable(f"expected a key of at most {KEY_CHARACTERS_MAX} printable characters, got {key[:80]!r}")
         assert type(command) in self._actions, f"nobody carries out {type(command).__name__}"
 
     def carry_out(self, commands: Sequence[Command]) -> list[Any]:
@@ -89,13 +91,18 @@ class Carrier:
             if self._many_writers and not self._tables.execute("update turn set last = last + 1 where id = 1"):
                 self._tables.upsert(TURN, [(1, 1)])
             work = Work(self._tables, self._clock())
-            ids = [_hash(command.key.encode("utf-8", "surrogatepass")) if command.key else 0 for command in commands]
-            work.prefetch(ANSWERED, [id_ for id_ in ids if id_])
+            answered = self._answered({command.key for command in commands if command.key})
             for of, needed in self._needs(commands):
                 work.prefetch(of, needed)
-            answers = [self._answer(work, command, id_) for command, id_ in zip(commands, ids, strict=True)]
+            answers = [self._answer(work, command, answered) for command in commands]
             work.flush()
         return answers
+
+    def _answered(self, keys: Iterable[str]) -> dict[str, Answered]:
+        """The commands of some keys that were answered already."""
+        hashes = [_hash(key.encode()) for key in keys]
+        rows = self._tables.select_keys(_BY_HASH, hashes) if hashes else []
+        return {row.key: row for row in map(ANSWERED.of, rows)}
 
     def _needs(self, commands: Sequence[Command]) -> Iterable[tuple[Records[Any], set[int]]]:
         found: dict[str, tuple[Records[Any], set[int]]] = {}
@@ -107,14 +114,13 @@ class Carrier:
                 found[of.name][1].add(key)
         return found.values()
 
-    def _answer(self, work: Work, command: Command, id_: int) -> Any:
+    def _answer(self, work: Work, command: Command, answered: dict[str, Answered]) -> Any:
         """What a command is answered, or the error it is refused with, remembered under its key."""
-        action = self._actions[type(command)]
-        content = _content(command) if id_ else 0
-        before = work.get(ANSWERED, id_) if id_ else None
-        if before is not None:
-            return _repeated(before, command.key, content, action)
-        cause = command.key or secrets.token_hex(8)
+        action, key = self._actions[type(command)], command.key
+        content = _content(command) if key else 0
+        if key in answered:
+            return _repeated(answered[key], content, action)
+        cause = key or secrets.token_hex(8)
         try:
             try:
                 work.begin(cause)
@@ -137,16 +143,18 @@ class Carrier:
             if not isinstance(fault, CauceError):
                 _logger.exception("%s failed", type(command).__name__)
             return fault
-        if id_:
-            work.append(ANSWERED, Answered(id_, command.key, content, remembered.decode(), work.now))
+        if key:
+            hash_ = _hash(key.encode())
+            row = Answered(work.number("command"), hash_, key, content, remembered.decode(), work.now)
+            answered[key] = work.append(ANSWERED, row)
         work.end()
         return answer
 
 
-def _repeated(before: Answered, key: str, content: int, action: Action) -> Any:
-    if before.key != key or before.content != content:
+def _repeated(before: Answered, content: int, action: Action) -> Any:
+    if before.content != content:
         return Conflict(
-            f"the key {key!r} was used for another command",
+            f"the key {before.key!r} was used for another command",
             hint="Make a fresh key for every command, and repeat a command unchanged",
         )
     sort, body = before.answer[0], before.answer[1:]

@@ -52,10 +52,12 @@ def records(
     *,
     key_columns: int = 1,
     indexes: tuple[tuple[str, ...], ...] = (),
+    fixed: tuple[str, ...] = (),
     checks: tuple[str, ...] = (),
     sealed: bool = False,
 ) -> Records[R]:
-    """Declares a table by the fields of a NamedTuple (int, str, bytes, float); `checks` are SQL over its columns.
+    """Declares a table by the fields of a NamedTuple (int, str, bytes, float); `checks` are SQL over its columns,
+    `fixed` are columns that never change once their row is there.
 
     `sealed`: rows are only added; the engine refuses to change or remove one.
     """
@@ -65,5 +67,5 @@ def records(
     if taken:
         raise ValueError(f"table {name}: SQL keeps the word {min(taken)!r} for itself")
     key = tuple(field for field, _ in columns[:key_columns])
-    table = Table(name, columns, key, indexes=indexes, checks=checks, sealed=sealed)
+    table = Table(name, columns, key, indexes=indexes, fixed=fixed, checks=checks, sealed=sealed)
     return Records(table, make, key_columns)

@@ -9,9 +9,13 @@ from cauce.engines.api import Table
 
 
 class Answered(NamedTuple):
-    """A command that was answered. `id` is a hash of its key, `content` one of what it asked; `at` in microseconds."""
+    """A command that was answered: `hash` is one of its key, `content` one of what it asked; `at` in microseconds.
+
+    Numbered, so that rows are added at the end of the file: rows in the order of a hash would change a page each.
+    """
 
     id: int
+    hash: int
     key: str
     content: int
     answer: str
@@ -33,7 +37,7 @@ class Fact(NamedTuple):
     body: bytes
 
 
-ANSWERED = records("command", Answered, indexes=(("at",),))
+ANSWERED = records("command", Answered, indexes=(("hash",),))
 NUMBERS = records("number", Number)
 OUTBOX = records("outbox", Fact)
 TURN = Table("turn", (("id", "integer"), ("last", "integer")), ("id",))
