@@ -5,36 +5,41 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from cauce.commerce.baskets import api as baskets
 from cauce.commerce.catalogue import api as catalogue
-from cauce.commerce.catalogue import items, places, prices, products
 from cauce.commerce.fulfilment import api as fulfilment
 from cauce.commerce.ledger import api as ledger
 from cauce.commerce.loyalty import api as loyalty
+from cauce.commerce.loyalty.value import api as value
 from cauce.commerce.orders import api as orders
 from cauce.commerce.orders import commands as ordering
 from cauce.commerce.stock import commands, reserving
 from cauce.commerce.stock import store as stock
 from cauce.commerce.stock.levels import watched
 from cauce.commerce.tills import applying, habits, relay
+from cauce.commerce.tills import store as tills
 from cauce.commerce.transact.carrier import Action
 from cauce.commerce.transact.work import Work
 from cauce.engines.api import Table
 
 _ACTIONS: tuple[Action, ...] = (
-    *products.ACTIONS,
-    *items.ACTIONS,
-    *prices.ACTIONS,
-    *places.ACTIONS,
+    *catalogue.ACTIONS,
     *reserving.ACTIONS,
     *commands.ACTIONS,
+    *baskets.ACTIONS,
     *ordering.ACTIONS,
     *fulfilment.ACTIONS,
     *relay.ACTIONS,
     *habits.ACTIONS,
     *applying.ACTIONS,
     *loyalty.ACTIONS,
+    *value.ACTIONS,
 )
-ON_EXPIRED: dict[str, Callable[[Work, ledger.Hold], None]] = {orders.OWNER: orders.expired}
+ON_EXPIRED: dict[str, Callable[[Work, ledger.Hold], None]] = {
+    orders.OWNER: orders.expired,
+    loyalty.OWNER: loyalty.expired,
+    value.OWNER: value.expired,
+}
 """Who is told when a hold runs out, by the word before the colon of its owner."""
 
 
@@ -57,7 +62,10 @@ SHAPES: tuple[Table, ...] = (
     *ledger.TABLES,
     *catalogue.TABLES,
     *stock.TABLES,
+    *baskets.TABLES,
     *orders.TABLES,
     *fulfilment.TABLES,
     *loyalty.TABLES,
+    *value.TABLES,
+    *tills.TABLES,
 )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from cauce.commerce.baskets import api as baskets
 from cauce.commerce.orders import goods, moves, rules, telling
 from cauce.commerce.orders.moves import Move, Note
 from cauce.commerce.orders.store import (
@@ -83,7 +84,7 @@ class PlaceOrder(Command, frozen=True, kw_only=True):
     pays_first: bool | None = None
     hold_seconds: int | None = None
     number: str = ""
-    basket: str = ""
+    basket: int = 0
     note: str = ""
     by: str = ""
 
@@ -141,12 +142,15 @@ def place(work: Work, command: PlaceOrder) -> Standing:
         due=work.now + seconds * 1_000_000 if seconds else 0,
         confirmed=0 if pays_first else work.now,
     )
+    if command.basket:
+        wanted = {line.ref: (line.sku, line.amount) for line in command.lines}
+        baskets.ordered(work, command.basket, wanted, order.id)
     note = Note(command.by, command.channel)
     moves.entered(work, order, became=rules.PLACED, note=note, amount=order.total)
     telling.tell_whole(work, order, telling.PLACED, moves.lines_of(work, order))
-    wanted = _wanted(work, command)
-    if wanted:
-        order = moves.change(work, order.id, wanted, note)
+    to_hold = _wanted(work, command)
+    if to_hold:
+        order = moves.change(work, order.id, to_hold, note)
     if order.confirmed:
         _completed(work, order)
     return standing(order)
@@ -219,6 +223,8 @@ def checked(command: PlaceOrder) -> rules.Delivery:
         raise DefinitionInvalid(f"expected a note and a contact of at most {NOTE_MAX} characters")
     for number, line in enumerate(command.lines, 1):
         _check_line(number, line, command)
+    if command.basket and len({line.ref for line in command.lines}) < len(command.lines):
+        raise DefinitionInvalid("expected each line of a basket once, named by its ref")
     return rules.DELIVERIES[command.kind]
 
 

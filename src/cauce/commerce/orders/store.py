@@ -46,7 +46,7 @@ class Order(NamedTuple):
     source: str
     source_id: str
     source_updated: int
-    basket: str
+    basket: int
     note: str
 
 

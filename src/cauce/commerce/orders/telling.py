@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from cauce.commerce.baskets import api as baskets
 from cauce.commerce.catalogue import api as catalogue
 from cauce.commerce.orders import rules
 from cauce.commerce.orders.store import Line, Order
@@ -77,7 +78,7 @@ def tell_whole(work: Work, order: Order, name: str, lines: Sequence[Line]) -> No
         name,
         order.channel,
         affiliation=order.channel,
-        checkout_id=order.basket,
+        cart_id=baskets.name_of(order.basket) if order.basket else "",
         currency=units,
         total=money(order.total, units),
         revenue=money(order.total - order.shipping - sum(line.tax for line in lines), units),
