@@ -72,6 +72,10 @@ class Storage(Protocol):
         """One process at a time, for what the first of several must do alone; waits for its turn."""
         ...
 
+    def clerking(self) -> AbstractContextManager[None]:
+        """One clerk at a time; Locked while another process carries facts between commerce and the river."""
+        ...
+
     def running(self) -> AbstractContextManager[Running]:
         """What a runner writes with; Locked while another process has it and does not share.
 
@@ -162,6 +166,11 @@ class EmbeddedStorage:
             yield
 
     @contextmanager
+    def clerking(self) -> Iterator[None]:
+        with self._alone("clerk.lock", "is the clerk of"):
+            yield
+
+    @contextmanager
     def running(self) -> Iterator[Running]:
         with self._alone("runner.lock", "runs the river of"):
             tables = SqliteTables(self._state)
@@ -246,6 +255,11 @@ class PostgresStorage:
     @contextmanager
     def starting(self) -> Iterator[None]:
         with self._database.alone("start"):
+            yield
+
+    @contextmanager
+    def clerking(self) -> Iterator[None]:
+        with self._database.alone("clerk", wait=False):
             yield
 
     @contextmanager

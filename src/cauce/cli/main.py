@@ -27,6 +27,7 @@ from cauce.settings import Settings
 COMMANDS = {
     "audit": "audit",
     "bench": "bench",
+    "clerk": "clerk",
     "contracts": "contracts",
     "demo": "demo",
     "export": "export",
@@ -36,6 +37,7 @@ COMMANDS = {
     "migrate": "migrate",
     "people": "people",
     "quarantine": "quarantine",
+    "reconcile": "reconcile",
     "replay": "replay",
     "runner": "up",
     "settings": "settings",
@@ -50,7 +52,7 @@ COMMANDS = {
 }
 """Command → module of this package that defines it (as `command_name` or `command`)."""
 
-HIDDEN = {"indexer", "runner"}
+HIDDEN = {"clerk", "indexer", "runner"}
 
 P = ParamSpec("P")
 R = TypeVar("R")

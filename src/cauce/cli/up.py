@@ -1,4 +1,4 @@
-"""`cauce up`: the HTTP door and, beside it, a runner and an indexer that are started again when they die."""
+"""`cauce up`: the HTTP door and, beside it, a runner, an indexer and a clerk that are started again when they die."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ INDEXER_NICENESS = 10
 
 
 class Companion:
-    """Keeps one `cauce runner` or `cauce indexer` alive until `stop`; waits a little longer after each quick death."""
+    """Keeps one companion process (`cauce runner` …) alive until `stop`; waits longer after each quick death."""
 
     def __init__(self, settings: Settings, name: str) -> None:
         self._name = name
@@ -120,7 +120,7 @@ def up(context: click.Context, host: str | None, port: int | None, with_runner: 
     with Platform.open(settings) as platform, listening(settings.host, settings.port) as listener:
         url = url_of(listener)
         server = server_for(platform)
-        companions = [Companion(settings, name) for name in (["runner"] if with_runner else []) + ["indexer"]]
+        companions = [Companion(settings, name) for name in (["runner"] if with_runner else []) + ["indexer", "clerk"]]
         for companion in companions:
             companion.start()
         started = {"url": url, "data": str(settings.folder), "pid": os.getpid(), **first_sign_in(platform, url)}

@@ -1,0 +1,18 @@
+"""`cauce clerk`: the companion process that carries facts between commerce and the river."""
+
+from __future__ import annotations
+
+import click
+
+from cauce.app import Platform
+from cauce.app.clerk import Clerk
+from cauce.cli.main import settings_of
+from cauce.cli.up import stopped_by_signals
+
+
+@click.command(hidden=True)
+@click.pass_context
+def clerk(context: click.Context) -> None:
+    """Carry facts between commerce and the river until stopped (started by `cauce up`)."""
+    with stopped_by_signals() as stopping, Platform.open(settings_of(context)) as platform:
+        Clerk(platform).run(stopping)

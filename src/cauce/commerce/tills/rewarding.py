@@ -1,0 +1,73 @@
+"""Points for what tills sold, and back for what came back: whatever the document, a purchase earns once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cauce.commerce.catalogue import api as catalogue
+from cauce.commerce.loyalty import api as loyalty
+from cauce.commerce.tills.deeds import Cancel, Line, Return, Sale
+from cauce.commerce.tills.store import SEPARATOR
+from cauce.commerce.transact.work import Work
+
+NAME_CHARACTERS_MAX = 200
+LINES_MAX = 1_000
+
+
+def earned(work: Work, deed: Sale) -> None:
+    """What a receipt earns those whom it names; nothing when it names nobody."""
+    if not deed.who:
+        return
+    lines = tuple(_lines(work, deed))[:LINES_MAX]
+    documents = tuple(_named(one) for one in _documents(deed))
+    where = deed.where
+    loyalty.earn(
+        work, "", deed.who, documents, lines, where.channel, where.at, place=deed.place, currency=deed.currency
+    )
+
+
+def clawed_back(work: Work, deed: Return) -> None:
+    """What a return takes back of what its purchase earned, also when that is told later."""
+    document = f"order:{deed.order}" if deed.order else deed.origin
+    lines = tuple(
+        loyalty.ReturnedLine(line.sku or line.items[0], abs(line.amount), abs(line.price)) for line in deed.lines
+    )[:LINES_MAX]
+    if document and (lines or deed.total > 0):
+        amount = 0 if lines else deed.total
+        key = _named(deed.key.replace(SEPARATOR, "/"))
+        loyalty.claw_back(work, _named(document), key, deed.where.at, lines=lines, amount=amount)
+
+
+def cancelled(work: Work, deed: Cancel) -> None:
+    """A receipt that does not count earns nothing."""
+    key = _named(deed.key.replace(SEPARATOR, "/"))
+    loyalty.claw_back(work, _named(deed.cancelled.replace(SEPARATOR, "/")), key, deed.where.at, whole=True)
+
+
+def _documents(deed: Sale) -> Iterator[str]:
+    """All names that a purchase is known by: what makes the receipt one, the number on it, the order."""
+    yield deed.key.replace(SEPARATOR, "/")
+    yield f"receipt/{deed.place}//{deed.number}"
+    if deed.order:
+        yield f"order:{deed.order}"
+
+
+def _named(document: str) -> str:
+    return document[:NAME_CHARACTERS_MAX]
+
+
+def _lines(work: Work, deed: Sale) -> Iterator[loyalty.Line]:
+    for line in deed.lines:
+        if line.amount > 0:
+            yield _line(work, line)
+    if not deed.lines and deed.total > 0:
+        yield loyalty.Line("", deed.total)
+
+
+def _line(work: Work, line: Line) -> loyalty.Line:
+    product = catalogue.product(work, line.sku) if line.sku else None
+    if product is None:
+        return loyalty.Line(line.sku or line.items[0], max(0, line.price), line.amount)
+    gtin = product.gtins[0] if product.gtins else ""
+    category = " > ".join(product.category)
+    return loyalty.Line(line.sku, max(0, line.price), line.amount, category, product.brand, gtin)
