@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from cauce.commerce.ledger import rules
 from cauce.commerce.ledger.store import (
     ACCOUNTS,
-    DUES,
     EXPIRED,
     HOLDS,
     OPEN,
@@ -16,7 +15,6 @@ from cauce.commerce.ledger.store import (
     TRANSFERS,
     VOIDED,
     Account,
-    Due,
     Hold,
     Place,
     Transfer,
@@ -73,8 +71,6 @@ def hold(work: Work, debit: Place, credit: Place, amount: int, *, due: int, owne
     if work.get(ACCOUNTS, taker) is None:
         work.put(ACCOUNTS, account(work, credit))
     id_ = work.number("hold")
-    if due:
-        work.append(DUES, Due(due, id_))
     return work.append(HOLDS, Hold(id_, work.now, giver.id, taker, amount, amount, due, OPEN, owner, work.cause, 0))
 
 
@@ -105,10 +101,8 @@ def void(work: Work, hold_id: int, *, state: str = VOIDED) -> Hold:
 def past_due(work: Work, limit: int, *, debits: Iterable[int] = ()) -> list[Hold]:
     """Open holds that have run out, oldest first: all, or those of some accounts; asks the tables."""
     wanted = frozenset(debits)
-    dues = work.select(DUES, "due <= ? order by due, hold limit ?", work.now, limit)
-    work.prefetch(HOLDS, [row.hold for row in dues])
-    holds = [work.need(HOLDS, row.hold) for row in dues]
-    return [one for one in holds if one.state == OPEN and (not wanted or one.debit in wanted)]
+    holds = work.select(HOLDS, "due > 0 and due <= ? order by due, id limit ?", work.now, limit)
+    return [one for one in holds if not wanted or one.debit in wanted]
 
 
 def balances(reader: Reader, book: str, subject: str) -> dict[str, Account]:
@@ -125,9 +119,7 @@ def _open(work: Work, hold_id: int) -> Hold:
 
 
 def _close(work: Work, found: Hold, state: str) -> Hold:
-    if found.due:
-        work.drop(DUES, found.due, found.id)
-    return work.put(HOLDS, found._replace(remaining=0, state=state, ended=work.now))
+    return work.put(HOLDS, found._replace(remaining=0, due=0, state=state, ended=work.now))
 
 
 def _noted(work: Work, giver: Account, taker: Account, amount: int, *, hold: int, why: str) -> Transfer:

@@ -10,29 +10,29 @@ AMOUNT_MAX = 2**53
 
 
 def credited(account: Account, amount: int) -> Account:
-    return account._replace(posted=account.posted + amount)
+    return _with(account, account.posted + amount, account.pending)
 
 
 def debited(account: Account, amount: int) -> Account:
     """Shortage when the account has a floor and less is available."""
     _refuse_shortage(account, amount)
-    return account._replace(posted=account.posted - amount)
+    return _with(account, account.posted - amount, account.pending)
 
 
 def promised(account: Account, amount: int) -> Account:
     """Shortage when the account has a floor and less is available."""
     _refuse_shortage(account, amount)
-    return account._replace(pending=account.pending + amount)
+    return _with(account, account.posted, account.pending + amount)
 
 
 def released(account: Account, amount: int) -> Account:
     """Takes a promise back."""
-    return account._replace(pending=account.pending - amount)
+    return _with(account, account.posted, account.pending - amount)
 
 
 def kept(account: Account, amount: int) -> Account:
     """Keeps a promise: what was pending leaves."""
-    return account._replace(posted=account.posted - amount, pending=account.pending - amount)
+    return _with(account, account.posted - amount, account.pending - amount)
 
 
 def checked(amount: int) -> int:
@@ -40,6 +40,11 @@ def checked(amount: int) -> int:
     if not 0 < amount <= AMOUNT_MAX:
         raise ValueError(f"expected an amount from 1 to {AMOUNT_MAX}, got {amount}")
     return amount
+
+
+def _with(account: Account, posted: int, pending: int) -> Account:
+    """The account with other sums; several times quicker than `_replace`, and every reservation does it."""
+    return Account._make((*account[:5], posted, pending))
 
 
 def _refuse_shortage(account: Account, amount: int) -> None:

@@ -50,7 +50,9 @@ class Transfer(NamedTuple):
 
 
 class Hold(NamedTuple):
-    """An amount promised from `debit` to `credit` until `due` (microseconds, 0 for no end); `remaining` of it still is.
+    """An amount promised from `debit` to `credit`; `remaining` of it still is.
+
+    `due` is when an open one runs out (microseconds, 0 for never), and 0 again once it has ended.
 
     `owner` says what it is for: a word for the part of commerce, a colon, and an id of its own.
     """
@@ -68,13 +70,6 @@ class Hold(NamedTuple):
     ended: int
 
 
-class Due(NamedTuple):
-    """An open hold that runs out."""
-
-    due: int
-    hold: int
-
-
 ACCOUNTS = records(
     "account",
     Account,
@@ -88,10 +83,10 @@ TRANSFERS = records(
 HOLDS = records(
     "hold",
     Hold,
+    indexes=(("due",),),
     checks=("amount > 0", "remaining >= 0", "remaining <= amount", f"state = '{OPEN}' or remaining = 0"),
 )
-DUES = records("due", Due, key_columns=2)
-TABLES: tuple[Table, ...] = (ACCOUNTS.table, TRANSFERS.table, HOLDS.table, DUES.table)
+TABLES: tuple[Table, ...] = (ACCOUNTS.table, TRANSFERS.table, HOLDS.table)
 
 
 class Place(NamedTuple):

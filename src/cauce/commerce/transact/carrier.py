@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -91,17 +91,17 @@ class Carrier:
             if self._many_writers and not self._tables.execute("update turn set last = last + 1 where id = 1"):
                 self._tables.upsert(TURN, [(1, 1)])
             work = Work(self._tables, self._clock())
-            answered = self._answered({command.key for command in commands if command.key})
+            hashes = {command.key: _hash(command.key.encode()) for command in commands if command.key}
+            answered = self._answered(hashes)
             for of, needed in self._needs(commands):
                 work.prefetch(of, needed)
-            answers = [self._answer(work, command, answered) for command in commands]
+            answers = [self._answer(work, command, hashes, answered) for command in commands]
             work.flush()
         return answers
 
-    def _answered(self, keys: Iterable[str]) -> dict[str, Answered]:
+    def _answered(self, hashes: Mapping[str, int]) -> dict[str, Answered]:
         """The commands of some keys that were answered already."""
-        hashes = [_hash(key.encode()) for key in keys]
-        rows = self._tables.select_keys(_BY_HASH, hashes) if hashes else []
+        rows = self._tables.select_keys(_BY_HASH, hashes.values()) if hashes else []
         return {row.key: row for row in map(ANSWERED.of, rows)}
 
     def _needs(self, commands: Sequence[Command]) -> Iterable[tuple[Records[Any], set[int]]]:
@@ -114,7 +114,7 @@ class Carrier:
                 found[of.name][1].add(key)
         return found.values()
 
-    def _answer(self, work: Work, command: Command, answered: dict[str, Answered]) -> Any:
+    def _answer(self, work: Work, command: Command, hashes: Mapping[str, int], answered: dict[str, Answered]) -> Any:
         """What a command is answered, or the error it is refused with, remembered under its key."""
         action, key = self._actions[type(command)], command.key
         content = _content(command) if key else 0
@@ -144,8 +144,7 @@ class Carrier:
                 _logger.exception("%s failed", type(command).__name__)
             return fault
         if key:
-            hash_ = _hash(key.encode())
-            row = Answered(work.number("command"), hash_, key, content, remembered.decode(), work.now)
+            row = Answered(work.number("command"), hashes[key], key, content, remembered.decode(), work.now)
             answered[key] = work.append(ANSWERED, row)
         work.end()
         return answer

@@ -25,14 +25,25 @@ class AsksTables(Exception):
 
 
 class _Shelf:
-    """The rows of one table that are here, by key (None: there is none), and the keys of those that changed."""
+    """The rows of one table that are here, by key (None: there is none).
 
-    __slots__ = ("changed", "of", "rows")
+    `changed` are the keys of what is to be written, `touched` what the command at work changed: the row before, and
+    whether it was changed already.
+    """
+
+    __slots__ = ("changed", "of", "rows", "touched")
 
     def __init__(self, of: Records[Any]) -> None:
         self.of = of
         self.rows: dict[Key, Any] = {}
         self.changed: dict[Key, None] = {}
+        self.touched: dict[Key, tuple[Any, bool]] = {}
+
+
+class _Shelves(dict[Records[Any], _Shelf]):
+    def __missing__(self, of: Records[Any]) -> _Shelf:
+        found = self[of] = _Shelf(of)
+        return found
 
 
 class Work:
@@ -42,25 +53,17 @@ class Work:
         self.now = now
         self.cause = ""
         self._tables = tables
-        self._shelves: dict[str, _Shelf] = {}
+        self._shelves = _Shelves()
+        self._touched: list[_Shelf] = []
         self._numbers: dict[str, int] = {}
         self._numbers_before: dict[str, int] = {}
-        self._undo: list[tuple[_Shelf, Key, Any, bool]] = []
-        """What the command at work changed: the row before, and whether it was changed already."""
         self._may_ask = False
-
-    def _shelf(self, of: Records[Any]) -> _Shelf:
-        try:
-            return self._shelves[of.name]
-        except KeyError:
-            found = self._shelves[of.name] = _Shelf(of)
-            return found
 
     # -- reading ------------------------------------------------------------------------------------------------
 
     def get(self, of: Records[R], *key: Any) -> R | None:
         """The row with a key, None when there is none."""
-        rows = self._shelf(of).rows
+        rows = self._shelves[of].rows
         place: Key = key[0] if of.key_columns == 1 else key
         try:
             found: R | None = rows[place]
@@ -78,7 +81,7 @@ class Work:
 
     def prefetch(self, of: Records[Any], keys: Iterable[int]) -> None:
         """Reads rows with integer keys that are not here yet, with one question."""
-        rows = self._shelf(of).rows
+        rows = self._shelves[of].rows
         missing = [key for key in keys if key not in rows]
         if missing:
             rows.update(dict.fromkeys(missing))
@@ -86,7 +89,7 @@ class Work:
 
     def select(self, of: Records[R], condition: str, *parameters: Any) -> list[R]:
         """Rows that meet a condition (SQL after `where`, with order and limit), as they are within this work."""
-        rows = self._shelf(of).rows
+        rows = self._shelves[of].rows
         found = self.ask(f"select {of.columns} from {of.name} where {condition}", *parameters)
         return [rows.setdefault(of.key_of(row), row) for row in map(of.of, found)]
 
@@ -114,14 +117,13 @@ class Work:
 
     def append(self, of: Records[R], row: R) -> R:
         """Adds a row whose key is known to be new, such as one with a fresh number."""
-        self._change(self._shelf(of), of.key_of(row), None, row)
+        self._change(self._shelves[of], of.key_of(row), None, row)
         return row
 
     def changed(self, of: Records[R]) -> list[R]:
         """Rows that the command at work added or replaced, as they are now."""
-        shelf = self._shelf(of)
-        keys = dict.fromkeys(key for each, key, _, _ in self._undo if each is shelf)
-        return [row for key in keys if (row := shelf.rows[key]) is not None]
+        shelf = self._shelves[of]
+        return [row for key in shelf.touched if (row := shelf.rows[key]) is not None]
 
     def drop(self, of: Records[Any], *key: Any) -> None:
         self._set(of, key[0] if of.key_columns == 1 else key, None)
@@ -140,24 +142,31 @@ class Work:
         self.append(OUTBOX, Fact(self.number("outbox"), self.now, msgspec.json.encode(fact)))
 
     def _set(self, of: Records[Any], key: Key, row: Any) -> None:
-        shelf = self._shelf(of)
+        shelf = self._shelves[of]
         if key not in shelf.rows:
             self.get(of, *(key if of.key_columns > 1 else (key,)))  # what is undone must be known
         self._change(shelf, key, shelf.rows[key], row)
 
     def _change(self, shelf: _Shelf, key: Key, before: Any, row: Any) -> None:
-        changed = shelf.changed
-        self._undo.append((shelf, key, before, key in changed))
+        if key not in shelf.touched:
+            if not shelf.touched:
+                self._touched.append(shelf)
+            shelf.touched[key] = (before, key in shelf.changed)
         shelf.rows[key] = row
-        changed[key] = None
+        shelf.changed[key] = None
 
     # -- one command after the other ----------------------------------------------------------------------------
 
     def begin(self, cause: str) -> None:
         """A command begins; it may not ask the tables."""
         self.cause = cause
-        self._undo.clear()
+        self._forget()
         self._numbers_before.update(self._numbers)
+
+    def _forget(self) -> None:
+        for shelf in self._touched:
+            shelf.touched.clear()
+        self._touched.clear()
 
     def begin_asking(self, cause: str) -> None:
         """A command begins that may ask the tables: what was changed before it is written first."""
@@ -174,10 +183,12 @@ class Work:
 
     def undo(self) -> None:
         """The command leaves no trace."""
-        for shelf, key, before, was_changed in reversed(self._undo):
-            shelf.rows[key] = before
-            if not was_changed:
-                shelf.changed.pop(key, None)
+        for shelf in self._touched:
+            for key, (before, was_changed) in shelf.touched.items():
+                shelf.rows[key] = before
+                if not was_changed:
+                    shelf.changed.pop(key, None)
+        self._forget()
         self._numbers.update(self._numbers_before)
         if self._may_ask:
             self._may_ask = False
