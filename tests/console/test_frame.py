@@ -30,6 +30,15 @@ def test_the_start_is_the_first_page_that_a_role_may_see(seat, role):
     assert f'<a href="{shown[0]}" aria-current="page">' in answer.text
 
 
+@pytest.mark.parametrize("role", sorted(ROLES))
+def test_the_api_is_explained_to_those_who_work_with_it(seat, role):
+    client = seat.client(role)
+    works_with_it = role in {"owner", "engineer", "analyst"}
+    assert ('href="/docs/api"' in client.get("/").text) == works_with_it
+    assert 'href="/docs/api"' in client.page("/account")
+    assert client.get("/docs/api").status_code == 200
+
+
 def test_whoever_is_not_signed_in_comes_back_to_where_they_wanted(seat):
     answer = seat.client("").get("/sources/web?x=1&language=es", follow_redirects=False)
     assert answer.headers["location"] == "/sign-in?next=%2Fsources%2Fweb%3Fx%3D1%26language%3Des"
