@@ -46,6 +46,16 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def world_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with the small world of the console, not to be changed; made once for each test process."""
+    from tests.console.seat import make  # noqa: PLC0415 only who needs it waits for the console
+
+    folder = tmp_path_factory.mktemp("world") / "data"
+    make(folder)
+    return folder
+
+
 @pytest.fixture
 def running_cauce(tmp_path: Path) -> Iterator[RunningCauce]:
     """A real `cauce up` with an empty data folder."""

@@ -13,7 +13,7 @@ import pytest
 
 from cauce import console
 from cauce.app import Platform
-from tests.console.seat import make, sign_in
+from tests.console.seat import sign_in
 from tests.http.serving import serving
 from tests.reference import missing
 
@@ -31,14 +31,6 @@ class Served:
     def __init__(self, url: str, platform: Platform) -> None:
         self.url = url
         self.platform = platform
-
-
-@pytest.fixture(scope="session")
-def world_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder with the small world, not to be changed."""
-    folder = tmp_path_factory.mktemp("browser") / "data"
-    make(folder)
-    return folder
 
 
 @contextmanager

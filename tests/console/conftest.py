@@ -9,15 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.console import persons
-from tests.console.seat import Seat, make, seated
-
-
-@pytest.fixture(scope="session")
-def world_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder with the small world, not to be changed."""
-    folder = tmp_path_factory.mktemp("console") / "data"
-    make(folder)
-    return folder
+from tests.console.seat import Seat, seated
 
 
 @pytest.fixture(scope="session")
