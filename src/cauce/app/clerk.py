@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
+from cauce.commerce.parts import CHORES
 from cauce.commerce.tills.follower import Follower, Sight
 from cauce.commerce.tills.relay import Relayed, waiting
 from cauce.connectors import commerce as told
@@ -27,6 +28,7 @@ IDLE_SECONDS = 0.1
 TURN_SECONDS = 0.5
 """How long a second clerk waits before it asks again whether the first one is gone."""
 RETRY_SECONDS_MAX = 30.0
+CHORE_SECONDS = 1.0
 
 _logger = logging.getLogger(__name__)
 
@@ -48,10 +50,12 @@ class Clerk:
             Duty("relay", self.relay),
             Duty("follow", self._follower.step),
             Duty("settle", self._follower.settle),
+            Duty("chores", self.chores),
         )
         self._resting: dict[str, tuple[float, float]] = {}
         """Duties that failed: until when they rest, and for how long."""
         self._has_source = False
+        self._chores_done = float("-inf")
 
     def run(self, stopping: Callable[[], bool]) -> None:
         """Works until `stopping()`; waits while another clerk is at work."""
@@ -83,6 +87,16 @@ class Clerk:
         self._platform.append(SOURCE.name, told.NAME, [body])
         commerce.do(Relayed(facts=tuple(fact.id for fact in facts)))
         return True
+
+    def chores(self) -> bool:
+        """Lets what has run out run out: holds, uncollected goods, points, cards; looks once a second."""
+        if time.monotonic() - self._chores_done < CHORE_SECONDS:
+            return False
+        self._chores_done = time.monotonic()
+        for answer in self._platform.commerce.writer.do_all(CHORES):
+            if isinstance(answer, Exception):
+                raise answer
+        return False
 
     def _make_source(self) -> None:
         if self._has_source:

@@ -9,8 +9,10 @@ from cauce.commerce.baskets import api as baskets
 from cauce.commerce.catalogue import api as catalogue
 from cauce.commerce.fulfilment import api as fulfilment
 from cauce.commerce.ledger import api as ledger
+from cauce.commerce.loyalty import adjusting
 from cauce.commerce.loyalty import api as loyalty
 from cauce.commerce.loyalty.value import api as value
+from cauce.commerce.loyalty.value import cards
 from cauce.commerce.orders import api as orders
 from cauce.commerce.orders import commands as ordering
 from cauce.commerce.stock import commands, reserving
@@ -18,7 +20,8 @@ from cauce.commerce.stock import store as stock
 from cauce.commerce.stock.levels import watched
 from cauce.commerce.tills import applying, habits, relay
 from cauce.commerce.tills import store as tills
-from cauce.commerce.transact.carrier import Action
+from cauce.commerce.transact import forgetting
+from cauce.commerce.transact.carrier import Action, Command
 from cauce.commerce.transact.work import Work
 from cauce.engines.api import Table
 
@@ -34,6 +37,7 @@ _ACTIONS: tuple[Action, ...] = (
     *applying.ACTIONS,
     *loyalty.ACTIONS,
     *value.ACTIONS,
+    *forgetting.ACTIONS,
 )
 ON_EXPIRED: dict[str, Callable[[Work, ledger.Hold], None]] = {
     orders.OWNER: orders.expired,
@@ -41,6 +45,15 @@ ON_EXPIRED: dict[str, Callable[[Work, ledger.Hold], None]] = {
     value.OWNER: value.expired,
 }
 """Who is told when a hold runs out, by the word before the colon of its owner."""
+
+CHORES: tuple[Command, ...] = (
+    reserving.SweepHolds(),
+    fulfilment.PutBack(),
+    adjusting.SweepPoints(),
+    cards.SweepCards(),
+    forgetting.Forget(),
+)
+"""What passes with time: done again and again by the clerk, a bounded piece each."""
 
 
 def telling(action: Action) -> Action:

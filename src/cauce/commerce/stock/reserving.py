@@ -59,6 +59,18 @@ class Release(Command, frozen=True, kw_only=True):
     reservation: int
 
 
+class SweepHolds(Command, frozen=True, kw_only=True):
+    """Whatever was held too long is free again; at most `limit` holds, oldest first."""
+
+    limit: int = SWEEP_MAX
+
+
+class SweptHolds(msgspec.Struct, frozen=True):
+    """How many holds ran out."""
+
+    holds: int
+
+
 class Reserved(msgspec.Struct, frozen=True):
     """A reservation as it stands: *open*, *confirmed*, *released* or *expired*; `due` in microseconds."""
 
@@ -105,9 +117,13 @@ def release(work: Work, command: Release) -> Reserved:
     return shown(work.put(RESERVATIONS, found._replace(state="released")))
 
 
-def sweep(work: Work, accounts: Iterable[int] = ()) -> int:
+def sweep_holds(work: Work, command: SweepHolds) -> SweptHolds:
+    return SweptHolds(sweep(work, limit=max(1, min(command.limit, SWEEP_MAX))))
+
+
+def sweep(work: Work, accounts: Iterable[int] = (), *, limit: int = SWEEP_MAX) -> int:
     """Gives back what ran out, of some accounts or of all; how many holds it was."""
-    holds = ledger.past_due(work, SWEEP_MAX, debits=accounts)
+    holds = ledger.past_due(work, limit, debits=accounts)
     for one in holds:
         ledger.void(work, one.id, state=ledger.EXPIRED)
         owner, _, id_ = one.owner.partition(":")
@@ -208,4 +224,5 @@ ACTIONS = (
     Action(Reserve, reserve, Reserved, reserve_needs),
     Action(Confirm, confirm, Reserved),
     Action(Release, release, Reserved),
+    Action(SweepHolds, sweep_holds, SweptHolds),
 )
