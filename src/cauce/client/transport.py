@@ -48,7 +48,10 @@ def error_of(status: int, body: bytes, retry_after_seconds: int) -> CauceError:
     kind = known_errors().get(said.code)
     if kind is not None and issubclass(kind, Busy):
         return kind(message, hint=hint, retry_after_seconds=retry_after_seconds)
-    if kind is not None and "hint" in inspect.signature(kind).parameters:
+    parameters = inspect.signature(kind).parameters if kind is not None else {}
+    if kind is not None and "details" in parameters:
+        return kind(message, hint=hint, details=said.details.about)  # type: ignore[call-arg]
+    if kind is not None and "hint" in parameters:
         return kind(message, hint=hint)
     fault = CauceError(message, hint=hint)
     fault.code = said.code

@@ -14,12 +14,14 @@ from cauce.errors import CauceError, NotFound
 from cauce.events.intake import GroupCommit
 from cauce.http import health, metrics
 from cauce.http.api.application import Api
+from cauce.http.api.table import OPERATIONS
 from cauce.http.asgi import ASGI, Receive, Scope, Send
 from cauce.http.guard import Guard
 from cauce.http.health import Health
 from cauce.http.intake import Intake
 from cauce.http.metrics import Metrics
 from cauce.http.problems import response_of
+from cauce.http.prompt import Prompt
 from cauce.http.readers import Readers
 
 Pages = Callable[[Any, Readers], list[BaseRoute]]
@@ -48,10 +50,13 @@ def create_app(platform: Any, pages: Pages | None = None) -> ASGI:
     intake = Intake(platform.sources, commit, platform.settings, seen, measured)
     rest = Guard(Starlette(routes=routes, exception_handlers={CauceError: _problem, 404: _unknown}), platform)
 
+    prompt = Prompt(platform, OPERATIONS, rest)
+
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
         if kind == "http":
-            await (intake if intake.serves(scope["path"]) else rest)(scope, receive, send)
+            door = intake if intake.serves(scope["path"]) else prompt if prompt.serves(scope) else rest
+            await door(scope, receive, send)
         elif kind == "lifespan":
             await _live(receive, send, [commit, seen, api])
         else:

@@ -96,6 +96,7 @@ def details_of(fault: CauceError) -> Details:
         hint=fault.hint,
         faults=fault.faults if isinstance(fault, Misfit) else [],
         retry_after_seconds=seconds_of(fault),
+        about=about if isinstance(about := getattr(fault, "details", None), dict) else {},
     )
 
 

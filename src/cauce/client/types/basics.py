@@ -61,11 +61,15 @@ class Fault(Answer, frozen=True, kw_only=True):
 
 
 class Details(Answer, omit_defaults=True, frozen=True, kw_only=True):
-    """More about an error: how to mend it, the faults one by one, when to try again."""
+    """More about an error: how to mend it, the faults one by one, when to try again.
+
+    `about` is what a refusal of commerce is about: what was wanted, and what can be had.
+    """
 
     hint: str = ""
     faults: list[Fault] = []
     retry_after_seconds: int = 0
+    about: dict[str, Any] = {}
 
 
 class Error(Answer, frozen=True, kw_only=True):

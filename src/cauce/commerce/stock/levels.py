@@ -32,6 +32,8 @@ from cauce.errors import DefinitionInvalid
 CHANGES = "stock_change"
 """The series that numbers changes: the cursor of the feed."""
 TASK_OVERSOLD = "oversold"
+SHELF = frozenset({FREE, OVERSOLD})
+"""Accounts that say what lies on the shelf."""
 NAME_CHARACTERS_MAX = 200
 CHANNEL = "stock"
 """The channel of what happens to stock without anybody's doing."""
@@ -61,10 +63,10 @@ def watched(action: Action) -> Action:
 
     def handle(work: Work, command: Any) -> Any:
         answer = action.handle(work, command)
-        for row in work.changed(ledger.ACCOUNTS):
-            if row.name == FREE and row.book == BOOK:
-                sku, _, place = row.subject.partition(SEPARATOR)
-                noted(work, sku, place)
+        changed = work.changed(ledger.ACCOUNTS)
+        for subject in dict.fromkeys(row.subject for row in changed if row.name in SHELF and row.book == BOOK):
+            sku, _, place = subject.partition(SEPARATOR)
+            noted(work, sku, place)
         return answer
 
     def needs(command: Any) -> Iterator[tuple[Records[Any], int]]:

@@ -23,7 +23,7 @@ from cauce.errors import Busy, CauceError, DefinitionInvalid, NotFound, TooLarge
 from cauce.http.api import reading
 from cauce.http.api.cursors import Cursors
 from cauce.http.api.operation import AnyCall, Call, Lane, Operation
-from cauce.http.api.repetition import Repetition
+from cauce.http.api.repetition import KEY_CHARACTERS_MAX, Repetition
 from cauce.http.guard import Visitor, visitor_of
 from cauce.http.problems import MethodNotAllowed, response_of
 
@@ -35,6 +35,8 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 BODY_BYTES_MAX = 1_048_576
 BODY_SECONDS_MAX = 30.0
+COMMAND_KEY_CHARACTERS_MAX = 200
+"""Longer keys stand for their hash in a command."""
 THREADS: dict[Lane, int] = {"read": 4, "heavy": 2, "write": 4}
 """Threads of each lane: a long question or a decision that waits for the river does not hold up the quick ones."""
 WAITING_MAX = 64
@@ -131,7 +133,11 @@ class Door:
             body=body,
             place=self._cursors.read(question, getattr(query, "cursor", "")),
             cursor_at=lambda place: self._cursors.write(question, place),
+            key=key_of(actor, request.headers.get("idempotency-key", "")) if operation.changes else "",
+            headers=request.headers,
         )
+        if operation.lane == "now":
+            return await answered_now(operation, call)
         conditions = Conditions(request.headers.get("if-match", ""), request.headers.get("if-none-match", ""))
         key = request.headers.get("idempotency-key", "") if operation.changes else ""
         fingerprint = blake2b(f"{question}\0{conditions}\0".encode("utf-8", "surrogatepass") + raw).digest()
@@ -216,6 +222,26 @@ class Door:
         else:
             tried = getattr(call.body, "dry_run", False) is True
             audit.note(call.actor, operation.audit, subject, {"dry_run": True} if tried else {}, address=address)
+
+
+async def answered_now(operation: Operation, call: AnyCall) -> Response:
+    """What an operation answers in the event loop."""
+    answer = await operation.handle(call)
+    if isinstance(answer, Response):
+        return answer
+    content = b"" if operation.answer is None else encoded(answer)
+    return Response(content, operation.status, media_type="application/json" if content else None)
+
+
+def key_of(actor: Actor, sent: str) -> str:
+    """The key of a command: what the caller sent, apart from what others send; "" for none."""
+    if not sent:
+        return ""
+    if not sent.isprintable() or len(sent) > KEY_CHARACTERS_MAX:
+        raise Unreadable(f"expected Idempotency-Key to have 1–{KEY_CHARACTERS_MAX} printable characters")
+    who = actor.token or actor.name
+    key = f"{who}:{sent}"
+    return key if len(key) <= COMMAND_KEY_CHARACTERS_MAX else f"{who[:60]}:{blake2b(key.encode()).hexdigest()}"
 
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE")

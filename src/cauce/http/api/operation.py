@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 import msgspec
@@ -19,8 +19,12 @@ Query = TypeVar("Query")
 Body = TypeVar("Body")
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-Lane = Literal["read", "heavy", "write"]
-"""Which threads carry an operation out: quick questions, long ones, and those that wait for the river."""
+Lane = Literal["read", "heavy", "write", "now"]
+"""Which threads carry an operation out: quick questions, long ones, and those that wait for the river.
+
+*now* needs none: `handle` is a coroutine of the event loop, which must not block. It may give a whole answer of
+Starlette's, such as a stream. What it changes is a command of commerce, which remembers `Call.key` for good.
+"""
 
 WHOLE_MAX = 2**63 - 1
 
@@ -30,6 +34,8 @@ class Call(Generic[Query, Body]):
     """One call of an operation: who calls, the parts of the path, parameters and body, already checked.
 
     `place` is where the page before ended, () at the beginning; `cursor_at` writes the cursor that goes on from there.
+    `key` is what the caller sent as `Idempotency-Key`, of this caller only; "" for none. `headers` are those of the
+    request.
     """
 
     platform: Platform
@@ -39,6 +45,8 @@ class Call(Generic[Query, Body]):
     body: Body
     place: tuple[Any, ...]
     cursor_at: Callable[[tuple[Any, ...]], str]
+    key: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def whole(self, name: str) -> int:
         """A part of the path as a whole number; Unreadable when it is none."""
@@ -124,6 +132,8 @@ PATH_PARTS: dict[str, PathPart] = {
     ),
     "source": PathPart("Name of a source.", "web"),
     "hint": PathPart("Last characters of a write key.", "x9Qz"),
+    "secret": PathPart("Hint of a secret: how its SHA-256 begins.", "5bdcc146"),
+    "system": PathPart("System that a source is connected to.", "shopify"),
     "position": PathPart("Position of a quarantined event.", 1_048_576),
     "contract": PathPart("Key of a contract, such as `track:Order Completed`.", "track:Order Completed"),
     "trait": PathPart("Name of a trait.", "firstName"),
@@ -133,5 +143,14 @@ PATH_PARTS: dict[str, PathPart] = {
     "trial": PathPart("Id of a trial of rules.", "7a183qvc78b0"),
     "statement": PathPart("Id of a statement that is kept.", "5712998801672613"),
     "token": PathPart("Id of a token.", "t_7a183qvc"),
+    "sku": PathPart("SKU of a product. Encode `/`, `%`, `#` and `?`.", "ABR-00001-AZ"),
+    "place": PathPart("Id of a place.", "S01"),
+    "programme": PathPart("Code of a loyalty programme.", "club"),
+    "redemption": PathPart("Number of a redemption.", 1),
+    "card": PathPart("Id of a gift card, which is not its number.", 1),
+    "authorisation": PathPart("Number of an authorisation.", 1),
+    "hold": PathPart("Id of a hold of stock.", 1),
+    "shipment": PathPart("Id of a shipment.", 1),
+    "task": PathPart("Id of a task.", 1),
 }
 """What the variable parts of paths mean, the same in every path."""

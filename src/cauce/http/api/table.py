@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from cauce.http.api import (
     accounts,
+    catalogue,
     computed,
     contracts,
     data,
     definitions,
     identity,
+    loyalty,
     people,
     quarantine,
     sources,
     status,
+    stock,
+    value,
 )
 from cauce.http.api.operation import Operation
 
@@ -26,6 +30,10 @@ OPERATIONS: tuple[Operation, ...] = (
     *computed.OPERATIONS,
     *definitions.OPERATIONS,
     *data.OPERATIONS,
+    *catalogue.OPERATIONS,
+    *stock.OPERATIONS,
+    *loyalty.OPERATIONS,
+    *value.OPERATIONS,
     *accounts.OPERATIONS,
 )
 
@@ -41,6 +49,12 @@ RESOURCES: dict[str, str] = {
     "definitions": "Every version of contracts, computed traits, survivorship and identity rules.",
     "sql": "Questions in SQL.",
     "decisions": "What people decided, as it stands in the log.",
+    "products": "What is sold, and for how much.",
+    "items": "Ids that channels use for products, and those that nobody knows yet.",
+    "places": "Stores, warehouses and counters: where they are, and when they are open.",
+    "stock": "What is where, what may be promised of it, and what happens to it.",
+    "loyalty": "What members earn, have and spend.",
+    "value": "Gift cards and store credit.",
     "accounts": "Who may sign in, and as what.",
     "tokens": "How programs identify themselves.",
     "audit": "Who looked at whom, and who did what.",
