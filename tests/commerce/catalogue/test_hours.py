@@ -74,7 +74,7 @@ def test_a_place_is_open_when_a_clock_on_its_wall_says_so(hours: tuple[Opening, 
 
 
 @settings(max_examples=50)
-@given(weeks(), st.sampled_from(ZONES), instants, st.integers(0, 3_000))
+@given(weeks(), st.sampled_from(ZONES), instants, st.integers(0, 600))
 def test_a_promise_falls_into_opening_hours_after_exactly_so_many_minutes_of_them(
     hours: tuple[Opening, ...], zone: str, instant: int, minutes: int
 ) -> None:
@@ -101,7 +101,7 @@ def _open_seconds(place: Place, since: int, until: int) -> list[int]:
     return found
 
 
-@given(weeks(), st.sampled_from(ZONES), instants, st.integers(0, 600), st.integers(0, 600))
+@given(weeks(), st.sampled_from(ZONES), instants, st.integers(0, 300), st.integers(0, 300))
 def test_more_minutes_or_a_later_beginning_never_promise_sooner(
     hours: tuple[Opening, ...], zone: str, instant: int, minutes: int, more: int
 ) -> None:

@@ -27,6 +27,12 @@ NAMES = [operation.name for operation in OPERATIONS]
 UNKNOWN = {
     "key": "email:nobody@tienda.es",
     "source": "nobody",
+    "sku": "nothing",
+    "place": "nowhere",
+    "programme": "nothing",
+    "redemption": "999999999",
+    "card": "999999999",
+    "authorisation": "999999999",
     "hint": "zzzz",
     "position": "999999999",
     "contract": "track:Nothing",
@@ -44,7 +50,7 @@ def values(platform):
     return path_values(platform)
 
 
-ENDING = {"contracts.apply", "contracts.remove", "computed.apply", "computed.remove", "people.set_trait"}
+ENDING = {"loyalty.apply", "loyalty.retire", "contracts.apply", "contracts.remove", "computed.apply", "computed.remove", "people.set_trait"}
 """Operations that change what the other ones are tried on."""
 
 
@@ -111,7 +117,7 @@ def test_a_token_does_only_what_its_scopes_say(client, platform, values, name):
     assert faults(operation, response) == []
 
 
-MAKING = ("contracts.apply", "computed.apply")
+MAKING = ("contracts.apply", "computed.apply", "products.put", "places.put")
 """Operations that make what is not there."""
 
 

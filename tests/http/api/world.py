@@ -16,6 +16,17 @@ import jsonschema_rs
 
 from cauce.app import Platform
 from cauce.app.questions import owner_of
+from cauce.commerce.catalogue.items import MapItem, SeeItem
+from cauce.commerce.catalogue.nouns import Place, Position, Price, Product
+from cauce.commerce.catalogue.places import PutPlace
+from cauce.commerce.catalogue.prices import SetPrices
+from cauce.commerce.catalogue.products import PutProduct
+from cauce.commerce.loyalty.adjusting import Adjust
+from cauce.commerce.loyalty.programmes import ApplyProgramme
+from cauce.commerce.loyalty.redeeming import BeginRedemption
+from cauce.commerce.loyalty.value.cards import IssueCard
+from cauce.commerce.loyalty.value.numbers import number_hash
+from cauce.commerce.loyalty.value.paying import Authorise, Capture
 from cauce.http.api.application import document
 from cauce.http.api.operation import Operation
 from cauce.http.api.page import curl_of
@@ -29,6 +40,17 @@ DOCUMENT = json.loads(document())
 BY_NAME = {operation.name: operation for operation in OPERATIONS}
 PERSONAL = ("ana@tienda.es", "u-ana", "García", "698765432", "612345678", "bad@tienda.es")
 """Values that only those see who may see personal data."""
+
+
+CARD = "6000000000000007"
+CLUB = """
+programme: club
+name: Club Ribera
+currency: EUR
+earn: [{name: Every euro, points: 1, per: 1}]
+tiers: {levels: [{tier: gold, name: Gold, entry: 100}]}
+rewards: [{reward: coffee, name: Coffee, points: 50}]
+"""
 
 
 def calls() -> list[tuple[str, dict[str, Any]]]:
@@ -50,8 +72,31 @@ def make(folder: Path) -> None:
             platform.append(source, "tracking", [json.dumps({"batch": [stamped]}).encode()])
         platform.drain()
         platform.search.refresh()
+        stock_the_shelves(platform)
+        open_the_club(platform)
         platform.access.accounts.add("root", "owner", password="correct horse battery", by="tests")
         platform.access.accounts.add("eva", "steward", password="correct horse battery", by="tests")
+
+
+def stock_the_shelves(platform: Platform) -> None:
+    """A product, what channels call it, what nobody knows, and a place."""
+    do = platform.commerce.do
+    do(PutProduct(product=Product(sku="ABR-00001-AZ", names={"es": "Abrigo azul"})))
+    do(SetPrices(sku="ABR-00001-AZ", prices=(Price(currency="EUR", amount=12_995),)))
+    for id_ in ("44021", "44023"):
+        do(MapItem(channel="shopify", id=id_, sku="ABR-00001-AZ"))
+    do(SeeItem(channel="store", id="BOLSA", name="Bolsa"))
+    do(PutPlace(place=Place(id="S01", roles=("picks_up",), position=Position(40.42, -3.7))))
+
+
+def open_the_club(platform: Platform) -> None:
+    """A programme with a member, and a gift card that has paid."""
+    do = platform.commerce.do
+    do(ApplyProgramme(document=CLUB, by="tests"))
+    do(Adjust(programme="club", member="loyalty:9001", points=1_000_000, why="a welcome", by="tests"))
+    card = do(IssueCard(amount=10_000, currency="EUR", number=number_hash(platform.secret, CARD), last=CARD[-4:]))
+    held = do(Authorise(card=card.id, amount=5_000, currency="EUR"))
+    do(Capture(authorisation=held.id, amount=2_000, more=True))
 
 
 @contextmanager
@@ -99,7 +144,15 @@ def path_values(platform: Platform, who: str = "") -> Values:
     found = {
         "key": "email:ana@tienda.es",
         "source": "web",
+        "sku": "ABR-00001-AZ",
+        "place": "S01",
+        "programme": "club",
+        "redemption": str(promised(platform)),
+        "card": "1",
+        "authorisation": "1",
         "hint": spare[-4:],
+        "secret": platform.sources.connections.add_secret("web", "shopify", f"secret-{spare}", by="tests").hint,
+        "system": "shopify",
         "position": str(entry.position),
         "contract": "track:Order Completed",
         "trait": "firstName",
@@ -110,6 +163,12 @@ def path_values(platform: Platform, who: str = "") -> Values:
         "statement": str(kept(platform, who)) if who else "7",
     }
     return Values(platform, found)
+
+
+def promised(platform: Platform) -> int:
+    """The number of a redemption that is open."""
+    begun = platform.commerce.do(BeginRedemption(programme="club", who=("loyalty:9001",), reward="coffee"))
+    return int(begun.id)
 
 
 def kept(platform: Platform, who: str) -> int:

@@ -54,9 +54,10 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Mapped(msgspec.Struct, frozen=True, kw_only=True):
-    """An id with its product, and how often it had come while nobody knew it."""
+    """An id with its product, whether that was *added*, *changed* or *unchanged*, and how often it had come unknown."""
 
     item: Item
+    change: str
     waited: int
 
 
@@ -91,7 +92,8 @@ def map_item(work: Work, command: MapItem) -> Mapped:
     if before is None or before.sku != command.sku:
         work.put(ITEMS, ItemRow(channel, id_, command.sku, work.now, command.by))
     waited = _left(work, channel, id_) if channel else leave_queue(work, {id_})
-    return Mapped(item=Item(channel=channel, id=id_, sku=command.sku), waited=waited)
+    change = "added" if before is None else "unchanged" if before.sku == command.sku else "changed"
+    return Mapped(item=Item(channel=channel, id=id_, sku=command.sku), change=change, waited=waited)
 
 
 def unmap_item(work: Work, command: UnmapItem) -> None:

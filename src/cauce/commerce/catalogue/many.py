@@ -21,7 +21,7 @@ class PutMany(Command, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one of them: *added*, *changed*, *unchanged*, *mapped*, or *refused* with the error's code."""
+    """What became of one of them: *added*, *changed*, *unchanged*, or *refused* with the error's code."""
 
     id: str
     change: str
@@ -46,8 +46,7 @@ def _outcome(work: Work, change: Change) -> Outcome:
             case places.PutPlace():
                 put = places.put_place(work, change)
             case items.MapItem():
-                items.map_item(work, change)
-                return Outcome(id=change.id, change="mapped")
+                return Outcome(id=change.id, change=items.map_item(work, change).change)
     except CauceError as fault:
         return Outcome(id=_id(change), change="refused", code=fault.code, message=str(fault))
     return Outcome(id=put.id, change=put.change)
