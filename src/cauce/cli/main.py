@@ -27,6 +27,7 @@ from cauce.settings import Settings
 COMMANDS = {
     "audit": "audit",
     "bench": "bench",
+    "catalogue": "catalogue",
     "clerk": "clerk",
     "contracts": "contracts",
     "demo": "demo",
