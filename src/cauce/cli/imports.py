@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn
 from rich.table import Table
 from rich.text import Text
 
+from cauce import registry
 from cauce.app import Platform
 from cauce.cli.main import errors, json_option, output, pass_platform
 from cauce.connectors.files import (
@@ -27,6 +28,7 @@ from cauce.connectors.files import (
     matching,
     suggest_mapping,
 )
+from cauce.connectors.reading import open_body
 from cauce.connectors.sql import Query, import_query
 from cauce.errors import NotFound
 from cauce.model import Source
@@ -56,6 +58,9 @@ class Imported(msgspec.Struct, frozen=True):
 @click.option("--database", metavar="URL", help="Read from a database (SQLAlchemy URL) instead of files.")
 @click.option("--query", metavar="SQL", help="The question to the database.")
 @click.option("--incremental-column", metavar="COLUMN", default="", help="Next time, start at its highest value.")
+@click.option("--connector", metavar="NAME", help="Hand whole FILEs to this connector: poslog, epcis, tracking …")
+@click.option("--source", metavar="NAME", default="", help="With --connector: the source that they come from.")
+@click.option("--channel", metavar="NAME", default="store", show_default=True, help="Channel of a source that is new.")
 @json_option
 def import_(files: tuple[str, ...], suggest: bool, **options: Any) -> None:
     """Import FILEs (names or patterns) or the rows of a database query.
@@ -68,12 +73,18 @@ def import_(files: tuple[str, ...], suggest: bool, **options: Any) -> None:
       cauce import sales.csv --suggest > sales.yaml        a first mapping, to be checked
       cauce import sales.csv --mapping sales.yaml --dry-run
       cauce import 'sales-*.csv.gz' --mapping sales.yaml
+      cauce import tlog.xml --connector poslog --source tills
       cauce import --database postgresql://host/shop --query "select * from orders" --mapping orders.yaml
 
     An interrupted import goes on where it stopped; the same file twice changes nothing.
     """
     if bool(files) == bool(options["database"]):
         raise click.UsageError("Give FILEs, or --database with --query.")
+    if options["connector"]:
+        if not files or not options["source"]:
+            raise click.UsageError("--connector reads FILEs and needs --source.")
+        _hand_over(files=files, options=options)
+        return
     if suggest:
         if not files:
             raise click.UsageError("--suggest reads a FILE.")
@@ -111,6 +122,42 @@ def _run(platform: Platform, *, mapping: Mapping, files: tuple[str, ...], option
     output(options["as_json"], imported, _shown)
 
 
+class HandedOver(msgspec.Struct, frozen=True):
+    """What became of files that were handed to a connector: records appended, and the source's counts since ever."""
+
+    source: str
+    key: str
+    files: dict[str, int]
+    counts: dict[str, int]
+
+
+@pass_platform
+def _hand_over(platform: Platform, *, files: tuple[str, ...], options: dict[str, Any]) -> None:
+    """Hands whole files to a connector. The same file twice changes nothing, when its facts have ids of their own."""
+    found = registry.find("cauce.connectors", role="decode")
+    connector = registry.pick(found, options["connector"], what="connector")
+    frame = getattr(connector, "frame", lambda body: [body])
+    records = {path: frame(open_body(path.read_bytes())) for path in matching(files)}
+    source = Source(options["source"], options["channel"], event_bytes_max=IMPORTED_EVENT_BYTES_MAX)
+    key = _made(platform, source)
+    for bodies in records.values():
+        platform.append(source.name, options["connector"], bodies)
+    if options["wait"]:
+        platform.drain()
+    counts = {name: value for name, value in _counts(platform, source.name).items() if isinstance(value, int)}
+    told = HandedOver(source.name, key, {path.name: len(bodies) for path, bodies in records.items()}, counts)
+    output(options["as_json"], told, _shown_handed)
+
+
+def _shown_handed(told: HandedOver) -> str:
+    lines = [f"{name}: {count:,} records" for name, count in told.files.items()]
+    if told.key:
+        lines.append(f"New source {told.source}; its write key, shown once: {told.key}")
+    if told.counts.get("quarantined"):
+        lines.append(f"{told.counts['quarantined']:,} of this source are in quarantine: cauce quarantine list")
+    return "\n".join(lines)
+
+
 Job = Callable[[Callable[[Step], None]], ImportReport]
 
 
@@ -131,12 +178,19 @@ def _jobs(
 
 def _source(platform: Platform, mapping: Mapping) -> str:
     """Makes the mapping's source when it is missing; its key then, which is shown once, else nothing."""
-    with suppress(NotFound):
-        platform.sources.get(mapping.source)
-        return ""
-    source = Source(
-        mapping.source, mapping.channel or "file", region=mapping.region, event_bytes_max=IMPORTED_EVENT_BYTES_MAX
+    return _made(
+        platform,
+        Source(
+            mapping.source, mapping.channel or "file", region=mapping.region, event_bytes_max=IMPORTED_EVENT_BYTES_MAX
+        ),
     )
+
+
+def _made(platform: Platform, source: Source) -> str:
+    """Makes a source when it is missing; its key then, else nothing."""
+    with suppress(NotFound):
+        platform.sources.get(source.name)
+        return ""
     return str(platform.sources.add(source))
 
 

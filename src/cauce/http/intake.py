@@ -148,6 +148,8 @@ class Intake:
             return 0
         await self._check_backlog()
         stored = plain = _opened(headers, body, self._body_bytes_max)
+        if hasattr(self._connectors[connector.partition(":")[0]], "frame"):
+            return await self._take_framed(source, connector, plain)
         keys = await self._check(plain, wants_keys=source is None)
         source = source or self._source_of(keys)
         if source is None:
@@ -159,6 +161,20 @@ class Intake:
         is_plain = stored is plain
         await self._commit.append(source.name, connector, received, stored, compress=reads_compressed and is_plain)
         return len(body)
+
+    async def _take_framed(self, source: Source | None, connector: str, plain: bytes) -> int:
+        """Makes a document durable that is no list of events, as the records that its connector makes of it.
+
+        When only a part of them can be made durable the sender sends again, and the events are known by their ids.
+        """
+        if source is None:
+            raise Unauthorised("expected the write key of a source", hint="`cauce sources add` gives one")
+        bodies = await asyncio.to_thread(self._connectors[connector.partition(":")[0]].frame, plain)
+        received = time.time_ns() // 1_000
+        await asyncio.gather(
+            *(self._commit.append(source.name, connector, received, one, compress=True) for one in bodies)
+        )
+        return len(plain)
 
     def _connector_of(self, path: str) -> str:
         connector = _PATHS.get(path) or _PATHS.get(path.rstrip("/"))

@@ -18,7 +18,7 @@ from cauce.commerce.tills import movements
 from cauce.commerce.tills.applying import Faulty, Follow, Followed, Misfit, Settle, Skip, StrangeStore
 from cauce.commerce.tills.deeds import AnyDeed, Line
 from cauce.commerce.tills.habits import EVERY, Recognise, habits
-from cauce.commerce.tills.reading import NAMES, NoPlace, Unfit, read
+from cauce.commerce.tills.reading import NAMES, Known, NoPlace, Unfit, read
 from cauce.commerce.tills.store import CURSORS, FOLLOWER, PENDING, PLACE_NAMES, STRANGE, Habit
 from cauce.commerce.transact.writer import Command
 from cauce.engines.api import Row
@@ -73,6 +73,7 @@ class Follower:
         self._items: dict[tuple[str, str], tuple[str, str]] = {}
         """(channel, id) → (SKU, unit) of ids that mean a product."""
         self._places: dict[tuple[str, str], str | None] = {}
+        self._zones: dict[str, str] = {}
         self._habits: dict[str, Habit] = {}
         self.rewards = False
         """Whether there is a programme in which anything could be earned."""
@@ -185,7 +186,12 @@ class Follower:
 
     def _deeds(self, event: Event) -> list[AnyDeed]:
         habit = self._habits.get(event.source) or self._habits[EVERY]
-        found = read(event, habit, lambda store: self._place(event.source, store), catalogue.exponent)
+        known = Known(
+            lambda store: self._place(event.source, store),
+            lambda place: self._zones.get(place, "UTC"),
+            catalogue.exponent,
+        )
+        found = read(event, habit, known)
         return [self._resolved(deed) for deed in found]
 
     def _resolved(self, deed: AnyDeed) -> AnyDeed:
@@ -220,6 +226,7 @@ class Follower:
         self._places = {(source, store): place for source, store, place in names}
         for place in catalogue.places(self._commerce, retired=True):
             self._places.setdefault(("", place.id), place.id)
+            self._zones[place.id] = place.zone
             if place.gln:
                 self._places.setdefault(("", place.gln), place.id)
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
-from typing import Any
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import msgspec
 
 from cauce.commerce.tills import movements
 from cauce.commerce.tills.deeds import AnyDeed, Cancel, Levels, Line, Order, Return, Sale, Where
@@ -33,10 +36,18 @@ UNITS = {"g": "GRM", "kg": "KGM", "l": "LTR", "ml": "MLT", "m": "MTR", "cm": "CM
 """UCUM, in small letters → UN/ECE Recommendation 20."""
 _ITEMS = ("sku", "gtin", "variant_id", "product_id", "item_id", "barcode")
 """Where the ids of a product stand, the surest first."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAMAGED = frozenset(("damaged", "defective", "broken", "faulty"))
 
-PlaceOf = Callable[[str], str | None]
-"""The place that a store's number means; None when it is none of ours."""
+
+class Known(NamedTuple):
+    """What is known outside: `place_of` the place that a store's number means (None: none of ours), `zone_of` the IANA
+    time zone of a place, `exponent_of` the decimals of a currency.
+    """
+
+    place_of: Callable[[str], str | None]
+    zone_of: Callable[[str], str]
+    exponent_of: Callable[[str], int]
 
 
 class Unfit(Exception):
@@ -56,22 +67,19 @@ class NoPlace(Exception):
         self.store = store
 
 
-def read(event: Event, habit: Habit, place_of: PlaceOf, exponent_of: Callable[[str], int]) -> list[AnyDeed]:
-    """What is to be done for an event, [] when it concerns nobody here; raises Unfit or NoPlace.
-
-    `exponent_of` gives the decimals of a currency.
-    """
+def read(event: Event, habit: Habit, known: Known) -> list[AnyDeed]:
+    """What is to be done for an event, [] when it concerns nobody here; raises Unfit or NoPlace."""
     name, told = event.name, event.properties
     if told.get("is_training") is True or told.get("is_test") is True:
         return []
     if name in (RECEIPT, RETURNED, CANCELLED):
-        return [_TILL[name](event, habit, place_of, exponent_of)] if habit.receipts else []
+        return [_TILL[name](event, habit, known)] if habit.receipts else []
     if name == LEVEL:
-        return [_level(event, habit, place_of)] if habit.levels else []
+        return [_level(event, habit, known)] if habit.levels else []
     if name in ORDERS:
-        return [_order(event, habit, exponent_of)] if habit.orders else []
+        return [_order(event, habit, known)] if habit.orders else []
     if name == movements.CAPTURED:
-        return movements.read(told, _where(event), _ids(event, habit), place_of, moves=bool(habit.goods))
+        return movements.read(told, _where(event), _ids(event, habit), known.place_of, moves=bool(habit.goods))
     return []
 
 
@@ -79,43 +87,43 @@ def key_of(*parts: str) -> str:
     return SEPARATOR.join(part.replace(SEPARATOR, " ") for part in parts)
 
 
-def _sale(event: Event, habit: Habit, place_of: PlaceOf, exponent_of: Callable[[str], int]) -> Sale:
+def _sale(event: Event, habit: Habit, known: Known) -> Sale:
     told = event.properties
-    place = _place(told, "store_id", place_of)
+    place = _place(told, "store_id", known)
     currency = text(told, "currency").upper()
     return Sale(
-        where=_where(event),
+        where=_where_local(event, known.zone_of(place)),
         key=receipt_key(told, place, ""),
         ids=_ids(event, habit),
         place=place,
         number=_needed(told, "receipt_id"),
-        lines=_lines(told, currency, exponent_of),
+        lines=_lines(told, currency, known),
         currency=currency,
-        total=_minor(told, "total", currency, exponent_of),
+        total=_minor(told, "total", currency, known),
         who=who_of(event),
         order=text(told, "order_id"),
     )
 
 
-def _return(event: Event, habit: Habit, place_of: PlaceOf, exponent_of: Callable[[str], int]) -> Return:
+def _return(event: Event, habit: Habit, known: Known) -> Return:
     told = event.properties
-    place = _place(told, "store_id", place_of)
+    place = _place(told, "store_id", known)
     store = text(told, "original_store_id")
     # Where it was bought is a word for the books; a store that nobody knows leaves it with the one it came to.
-    sold_at = (place_of(store) if store else None) or place
+    sold_at = (known.place_of(store) if store else None) or place
     currency = text(told, "currency").upper()
     return Return(
-        where=_where(event),
+        where=_where_local(event, known.zone_of(place)),
         key=key_of("return", place, _needed(told, "return_id")),
         ids=_ids(event, habit),
         place=place,
         number=_needed(told, "return_id"),
-        lines=_lines(told, currency, exponent_of),
+        lines=_lines(told, currency, known),
         sold_at=sold_at,
         origin=_origin(told, sold_at),
         order=text(told, "order_id"),
         currency=currency,
-        total=_minor(told, "total", currency, exponent_of),
+        total=_minor(told, "total", currency, known),
         is_damaged=text(told, "condition").lower() in _DAMAGED,
     )
 
@@ -128,39 +136,39 @@ def _origin(told: Mapping[str, Any], place: str) -> str:
     return f"receipt/{place}//{number}" if number else ""
 
 
-def _cancel(event: Event, _habit: Habit, place_of: PlaceOf, _exponent_of: Callable[[str], int]) -> Cancel:
+def _cancel(event: Event, _habit: Habit, known: Known) -> Cancel:
     told = event.properties
-    place = _place(told, "store_id", place_of)
+    place = _place(told, "store_id", known)
     cancelled = receipt_key(told, place, "")
     return Cancel(where=_where(event), key=key_of("cancelled", cancelled), cancelled=cancelled)
 
 
-_TILL: dict[str, Callable[[Event, Habit, PlaceOf, Callable[[str], int]], AnyDeed]] = {
+_TILL: dict[str, Callable[[Event, Habit, Known], AnyDeed]] = {
     RECEIPT: _sale,
     RETURNED: _return,
     CANCELLED: _cancel,
 }
 
 
-def _level(event: Event, habit: Habit, place_of: PlaceOf) -> Levels:
+def _level(event: Event, habit: Habit, known: Known) -> Levels:
     told = event.properties
     product = {**told, "quantity": told.get("available", told.get("quantity"))}
     if product["quantity"] is None:
         raise Unfit("amount_missing", "expected the amount that is there as `available`, found none")
-    line = _line(product, "", lambda _currency: 0, 0)
+    line = _line(product, "", known, 0)
     # What is owed to somebody elsewhere is less than nothing there; a shelf holds nothing at least.
     line = Line(line.items, max(0, line.amount), unit=line.unit, name=line.name)
     return Levels(
         where=_where(event),
         key=key_of("event", event.source, event.id),
         ids=_ids(event, habit),
-        place=_place(told, "store_id", place_of),
+        place=_place(told, "store_id", known),
         lines=(line,),
         reference=event.source,
     )
 
 
-def _order(event: Event, habit: Habit, exponent_of: Callable[[str], int]) -> Order:
+def _order(event: Event, habit: Habit, known: Known) -> Order:
     told = event.properties
     _needed(told, "order_id")
     currency = text(told, "currency").upper()
@@ -170,7 +178,7 @@ def _order(event: Event, habit: Habit, exponent_of: Callable[[str], int]) -> Ord
         ids=_ids(event, habit),
         name=event.name,
         who=who_of(event),
-        lines=_lines(told, currency, exponent_of),
+        lines=_lines(told, currency, known),
         properties=told,
     )
 
@@ -201,6 +209,20 @@ def _where(event: Event) -> Where:
     return Where(event.position, event.source, event.channel, event.id, event.occurred)
 
 
+def _where_local(event: Event, zone: str) -> Where:
+    """As `_where`; a till that told the time of its clock and no zone meant that of its place."""
+    where = _where(event)
+    local = event.properties.get("occurred_local")
+    if not isinstance(local, str):
+        return where
+    try:
+        moment = datetime.fromisoformat(local).replace(tzinfo=ZoneInfo(zone))
+    except (ValueError, OSError):  # neither a time nor a zone
+        return where
+    since = moment - _EPOCH
+    return msgspec.structs.replace(where, at=(since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds)
+
+
 def _ids(event: Event, habit: Habit) -> str:
     return habit.ids or event.channel
 
@@ -209,23 +231,23 @@ def who_of(event: Event) -> tuple[str, ...]:
     return tuple(f"{one.kind}:{one.value}" for one in event.identifiers)
 
 
-def _place(told: Mapping[str, Any], key: str, place_of: PlaceOf) -> str:
+def _place(told: Mapping[str, Any], key: str, known: Known) -> str:
     store = text(told, key)
-    place = place_of(store)
+    place = known.place_of(store)
     if place is None:
         raise NoPlace(store)
     return place
 
 
-def _lines(told: Mapping[str, Any], currency: str, exponent_of: Callable[[str], int]) -> tuple[Line, ...]:
+def _lines(told: Mapping[str, Any], currency: str, known: Known) -> tuple[Line, ...]:
     products = told.get("products") or []
     if not isinstance(products, list) or len(products) > LINES_MAX:
         raise Unfit("lines_unreadable", f"expected `products` to be a list of at most {LINES_MAX}")
-    found = (_line(product, currency, exponent_of, index) for index, product in enumerate(products))
+    found = (_line(product, currency, known, index) for index, product in enumerate(products))
     return tuple(line for line in found if line.amount)
 
 
-def _line(product: Any, currency: str, exponent_of: Callable[[str], int], index: int) -> Line:
+def _line(product: Any, currency: str, known: Known, index: int) -> Line:
     if not isinstance(product, dict):
         raise Unfit("line_unreadable", f"expected line {index + 1} to be an object")
     items = tuple(dict.fromkeys(filter(None, (text(product, key) for key in _ITEMS))))
@@ -237,7 +259,7 @@ def _line(product: Any, currency: str, exponent_of: Callable[[str], int], index:
     total = 0
     if price is not None and currency:
         charged = price * amount / 1_000 - (number(product.get("discount")) or 0)
-        total = _rounded(charged.scaleb(exponent_of(currency)))
+        total = _rounded(charged.scaleb(known.exponent_of(currency)))
     unit = text(product, "unit")
     return Line(items, amount, unit=UNITS.get(unit.lower(), unit), name=text(product, "name"), price=total)
 
@@ -264,9 +286,9 @@ def number(value: Any) -> Decimal | None:
     return found if found.is_finite() and abs(found.adjusted()) < 30 else None
 
 
-def _minor(told: Mapping[str, Any], key: str, currency: str, exponent_of: Callable[[str], int]) -> int:
+def _minor(told: Mapping[str, Any], key: str, currency: str, known: Known) -> int:
     amount = number(told.get(key))
-    return _rounded(amount.scaleb(exponent_of(currency))) if amount is not None and currency else 0
+    return _rounded(amount.scaleb(known.exponent_of(currency))) if amount is not None and currency else 0
 
 
 def _rounded(exact: Decimal) -> int:
