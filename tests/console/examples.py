@@ -58,6 +58,8 @@ EXAMPLES: dict[str, Callable[[Platform], str]] = {
     "/sources/{name}": lambda _platform: "/sources/web",
     "/sources/{name}/events": lambda _platform: "/sources/web/events",
     "/sources/{name}/first": lambda _platform: "/sources/web/first",
+    "/sources/{name}/systems": lambda _platform: "/sources/web/systems",
+    "/sources/{name}/systems/{system}": lambda _platform: "/sources/web/systems/square",
     "/sources/{name}/connect": lambda _platform: "/sources/web/connect",
     "/sources/{name}/settings": lambda _platform: "/sources/web/settings",
     "/quarantine/{position:int}": lambda platform: f"/quarantine/{quarantined(platform)}",

@@ -53,7 +53,7 @@ def test_a_secret_opens_for_its_system_and_is_never_shown(house: House) -> None:
     entries = house.audit.entries().entries
     (entry,) = [one for one in entries if one.action == "source.secret_added"]
     assert entry.details == {"connector": "shopify", "purpose": "signing", "secret": found.hint}
-    assert SECRET not in repr([found, entries])
+    assert SECRET not in repr([found, entries, lock])
 
 
 def test_several_hold_until_they_are_revoked_and_then_they_are_gone(house: House, tmp_path: Path) -> None:

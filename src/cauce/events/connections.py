@@ -86,11 +86,14 @@ class Connection(msgspec.Struct, frozen=True):
 
 
 class Lock(msgspec.Struct, frozen=True):
-    """What the door must know to let a signed request in."""
+    """What the door must know to let a signed request in; it shows its secrets to no log."""
 
     source: Source
     secrets: tuple[bytes, ...]
     public_url: str = ""
+
+    def __repr__(self) -> str:
+        return f"Lock({self.source.name!r}, {len(self.secrets)} secrets, {self.public_url!r})"
 
 
 SourceOf = Callable[[str], Source]

@@ -62,7 +62,7 @@ def listed(visit: Visit) -> Answer:
 
 def source(visit: Visit) -> Answer:
     """A source and the last things that it sent."""
-    return {**_frame(visit, "events"), **_arrived(visit)}
+    return {**frame(visit, "events"), **_arrived(visit)}
 
 
 def events(visit: Visit) -> Answer:
@@ -72,7 +72,7 @@ def events(visit: Visit) -> Answer:
 
 def connect(visit: Visit) -> Answer:
     """What to paste where."""
-    return {**_frame(visit, "connect"), **_pasted(visit, PLACEHOLDER), "key": "", **_first(visit)}
+    return {**frame(visit, "connect"), **_pasted(visit, PLACEHOLDER), "key": "", **_first(visit)}
 
 
 def settings(visit: Visit) -> Answer:
@@ -179,11 +179,12 @@ def _described(visit: Visit, one: Wellbeing) -> dict[str, Any]:
     }
 
 
-def _frame(visit: Visit, tab: str) -> dict[str, Any]:
+def frame(visit: Visit, tab: str) -> dict[str, Any]:
     """What stands above every page of one source."""
     found = _named(visit)
     tabs = [("events", visit.say("Last events"), f"/sources/{found.name}")]
     tabs.append(("connect", visit.say("Connect"), f"/sources/{found.name}/connect"))
+    tabs.append(("systems", visit.say("Shops and tills"), f"/sources/{found.name}/systems"))
     if visit.may("sources.write"):
         tabs.append(("settings", visit.say("Keys and settings"), f"/sources/{found.name}/settings"))
     return {"source": found, "how": _described(visit, how(visit.platform, found)), "tabs": tabs, "tab": tab}
@@ -276,7 +277,7 @@ def _settings(visit: Visit, given: dict[str, Any]) -> dict[str, Any]:
     found = _named(visit)
     faults = {"region": "", "user_id_kind": "", "event_bytes_max": "", "other": "", **given.pop("faults", {})}
     return {
-        **_frame(visit, "settings"),
+        **frame(visit, "settings"),
         "given": {**msgspec.to_builtins(found), **given},
         "faults": faults,
         "modes": [(mode, visit.say(MODE_TEXTS[mode])) for mode in reversed(MODES)],
