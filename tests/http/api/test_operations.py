@@ -42,6 +42,9 @@ UNKNOWN = {
     "token": "nobody",
     "trial": "nothing",
     "statement": "7",
+    "order": "nothing",
+    "basket": "999999999",
+    "line": "nothing",
 }
 
 
@@ -117,7 +120,7 @@ def test_a_token_does_only_what_its_scopes_say(client, platform, values, name):
     assert faults(operation, response) == []
 
 
-MAKING = ("contracts.apply", "computed.apply", "products.put", "places.put")
+MAKING = ("baskets.put_line", "contracts.apply", "computed.apply", "products.put", "places.put")
 """Operations that make what is not there."""
 
 

@@ -16,6 +16,7 @@ import jsonschema_rs
 
 from cauce.app import Platform
 from cauce.app.questions import owner_of
+from cauce.commerce.baskets.api import Put
 from cauce.commerce.catalogue.items import MapItem, SeeItem
 from cauce.commerce.catalogue.nouns import Place, Position, Price, Product
 from cauce.commerce.catalogue.places import PutPlace
@@ -27,6 +28,10 @@ from cauce.commerce.loyalty.redeeming import BeginRedemption
 from cauce.commerce.loyalty.value.cards import IssueCard
 from cauce.commerce.loyalty.value.numbers import number_hash
 from cauce.commerce.loyalty.value.paying import Authorise, Capture
+from cauce.commerce.orders.changing import Advance, Change
+from cauce.commerce.orders.placing import NewLine, PlaceOrder
+from cauce.commerce.stock.facts import Entry
+from cauce.commerce.stock.keeping import Receive
 from cauce.http.api.application import document
 from cauce.http.api.operation import Operation
 from cauce.http.api.page import curl_of
@@ -161,6 +166,9 @@ def path_values(platform: Platform, who: str = "") -> Values:
         "sort": "contract",
         "token": made.token.id,
         "statement": str(kept(platform, who)) if who else "7",
+        "order": ordered(platform),
+        "basket": "email:ana@tienda.es",
+        "line": filled(platform),
     }
     return Values(platform, found)
 
@@ -169,6 +177,28 @@ def promised(platform: Platform) -> int:
     """The number of a redemption that is open."""
     begun = platform.commerce.do(BeginRedemption(programme="club", who=("loyalty:9001",), reward="coffee"))
     return int(begun.id)
+
+
+def ordered(platform: Platform) -> str:
+    """The number of an order of which one piece was collected, and three are still to be picked."""
+    do = platform.commerce.do
+    do(Receive(lines=(Entry("ABR-00001-AZ", "S01", 20_000),)))
+    line = NewLine(sku="ABR-00001-AZ", amount=4_000, price=12_995)
+    owners = ("email:ana@tienda.es",)
+    order = do(
+        PlaceOrder(lines=(line,), currency="EUR", kind="pick_up", place="S01", pays_first=False, owners=owners)
+    )
+    for state in ("picked", "ready", "collected"):
+        do(Advance(order=order.id, to=state, changes=(Change(line=1, amount=1_000),)))
+    return str(order.number)
+
+
+def filled(platform: Platform) -> str:
+    """The id of a line in a basket, beside which a basket of a device lies that nobody knows."""
+    line = f"l{platform.commerce.now}"
+    for owner in ("email:ana@tienda.es", "device:7f3a"):
+        platform.commerce.do(Put(owners=(owner,), line=f"{line}", sku="ABR-00001-AZ", amount=1_000))
+    return line
 
 
 def kept(platform: Platform, who: str) -> int:
