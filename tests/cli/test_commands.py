@@ -232,10 +232,10 @@ def test_a_stewards_word_is_taken_as_written(data, person):
 
 def test_verify_proves_everything(data):
     checks = answer(data, "verify")
-    assert len(checks) == 5
+    assert len(checks) == 6
     assert all(check["differences"] == [] and check["compared"] > 0 for check in checks)
     result = call(data, "verify")
-    assert result.stdout.count("✓") == 5
+    assert result.stdout.count("✓") == 6
     assert " s" in result.stderr  # progress does not stand among the results
 
 

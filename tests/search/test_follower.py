@@ -17,10 +17,12 @@ from hypothesis import strategies as st
 from cauce.engines.sqlite import SqliteTables
 from cauce.events import decisions
 from cauce.model import DECISIONS
+from cauce.search import api as search_api
 from cauce.search import follower as following
 from cauce.search import store
 from cauce.search.api import Sight
 from cauce.search.follower import Follower
+from cauce.search.rules import terms_of
 from cauce.testing.simulate import Entry, River, traffic
 from tests.river.test_erasure_river import erased
 from tests.river.test_promises import NOW, SEEDS, examples
@@ -198,4 +200,36 @@ def test_what_was_seen_costs_no_look(folder: Any) -> None:
             while follower.step():
                 pass
     assert [len(ids) for ids in asked] == [1, 0]
+    river.tables.close()
+
+
+@pytest.mark.parametrize("damage", ["entry", "names", "term", "stray"])
+def test_an_index_that_says_something_else_is_found_out(folder: Any, damage: str) -> None:
+    path = folder()
+    river = River(list(traffic(3, 60)), tables=lambda: SqliteTables(path / "state.db"), history=path / "h").drain()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search_api, "LOOKED_UP_EVERY", 1)
+        patch.setattr(search_api, "IDENTIFIERS_PER_STEP", 7)
+        search = search_api.Search(path / "search.db", sight_of(river))
+        compared, differing = search.differing()
+        assert compared > 7
+        assert differing == []
+        connection = sqlite3.connect(path / "search.db")
+        id, number, value = connection.execute("select id, number, value from entry where value <> ''").fetchone()
+        with connection:
+            if damage == "entry":
+                connection.execute("delete from entry where id = ?", (id,))
+            elif damage == "names":
+                connection.execute("update entry set names = ? where id = ?", ('["Nobody"]', id))
+            elif damage == "stray":
+                connection.execute("insert into entry (id, kind, value, names) values (7, 'email', 'a@b.example', '')")
+                id = 7
+            else:
+                (words,) = (" ".join(sorted(terms_of(search._reading().entries([id])[id]))),)
+                connection.execute("insert into term (term, rowid, words) values ('delete', ?, ?)", (number, words))
+        connection.close()
+        assert search.differing() == (compared + (damage == "stray"), [id]), value
+        search.refresh(anew=True)
+        assert search.differing() == (compared, [])
+        search.close()
     river.tables.close()

@@ -1,4 +1,4 @@
-"""Proofs on the user's own data: counts, people, computed traits, timeline and history against each other."""
+"""Proofs on the user's own data: counts, people, computed traits, timeline, history and search against each other."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Check(msgspec.Struct, frozen=True):
 
 
 def verified(platform: Platform, *, sample: int = 0) -> Iterator[Check]:
-    """Runs every check at one moment of the state; `sample` people for computed traits, 0 for all."""
+    """Runs every check, those of the state at one moment of it; `sample` people for computed traits, 0 for all."""
     checks: dict[str, Callable[[], Found]] = {
         "received = stored + quarantined + duplicate + suppressed": lambda: _counts(platform),
         "people = all evidence put together at once": lambda: _people(platform),
@@ -44,9 +44,15 @@ def verified(platform: Platform, *, sample: int = 0) -> Iterator[Check]:
     }
     with platform.reader.snapshot():
         for name, check in checks.items():
-            started = time.perf_counter()
-            compared, differences = check()
-            yield Check(name, compared, time.perf_counter() - started, tuple(differences[:DIFFERENCES_SHOWN]))
+            yield _checked(name, check)
+    # The index follows the state by itself, and may be ahead of that moment.
+    yield _checked("search index = identifiers and names", lambda: _search(platform))
+
+
+def _checked(name: str, check: Callable[[], Found]) -> Check:
+    started = time.perf_counter()
+    compared, differences = check()
+    return Check(name, compared, time.perf_counter() - started, tuple(differences[:DIFFERENCES_SHOWN]))
 
 
 def _counts(platform: Platform) -> Found:
@@ -148,3 +154,8 @@ def _history(platform: Platform) -> Found:
     archived = platform.archive.count()
     (row,) = platform.sql("select (select count(*) from events) + (select count(*) from decisions)").rows
     return archived, [] if row[0] == archived else [f"{row[0]} events by SQL, {archived} in the archive"]
+
+
+def _search(platform: Platform) -> Found:
+    compared, differing = platform.search.differing()
+    return compared, [f"identifier {id}: the index does not say what the state says" for id in differing]

@@ -17,7 +17,7 @@ from cauce.cli.main import errors, json_option, output, pass_platform, table
 @json_option
 @pass_platform
 def verify(platform: Platform, sample: int, as_json: bool) -> None:
-    """Check counts, people, computed traits, timeline and history against each other."""
+    """Check counts, people, computed traits, timeline, history and search index against each other."""
     found = []
     for check in verified(platform, sample=sample):
         if not as_json:

@@ -11,7 +11,7 @@ import msgspec
 
 from cauce.errors import Busy, DefinitionInvalid, Locked, NotFound
 from cauce.identity.api import text_of
-from cauce.search.follower import ERASED, Follower, Sight
+from cauce.search.follower import ERASED, IDENTIFIERS_PER_STEP, Follower, Sight, entries_of
 from cauce.search.rules import (
     BEGINNING,
     EXACT,
@@ -28,10 +28,11 @@ from cauce.search.rules import (
     is_typed,
     near_keys,
     similarity,
+    terms_of,
     together,
     why,
 )
-from cauce.search.store import Index, Place, writer
+from cauce.search.store import LAST_ID, Index, Place, writer
 
 __all__ = ["BEGINNING", "ERASED", "EXACT", "SIMILAR", "Found", "Hit", "Search", "Sight", "Standing"]
 
@@ -47,6 +48,9 @@ SIMILAR_WORDS_MAX = 24
 """Words that one mistyped word may have meant."""
 POLL_SECONDS = 0.05
 TURN_SECONDS = 0.5
+LOOKED_UP_EVERY = 100
+"""One entry of so many is looked up by its own words when the index is compared with the state."""
+LOOKS_AGAIN = 5
 STEPS_WHILE_ASKED = 3
 """Steps that a question itself does when nobody else keeps the index up to date."""
 
@@ -150,6 +154,30 @@ class Search:
         place = Place(0, 0, scrub=False) if index is None else index.place()
         return place.position < self._sight.archive.last_position() or not place.is_swept or place.scrub
 
+    def differing(self) -> tuple[int, list[int]]:
+        """How many entries were compared with the state, and the identifiers whose entries differ from it.
+
+        Brings the index up to date first. What was changed while it looked is looked at again.
+        """
+        self.refresh()
+        index = self._reading()
+        assert index is not None, "an index that was brought up to date is there"
+        compared, differing, after = 0, set[int](), 0
+        while after < LAST_ID:
+            members = self._sight.people.identifiers_after(after, IDENTIFIERS_PER_STEP)
+            until = members[-1].id if len(members) == IDENTIFIERS_PER_STEP else LAST_ID
+            present, wanted = index.between(after, until), entries_of(self._sight, members)
+            compared += len(present.keys() | wanted.keys())
+            differing |= _unlike(index, present, wanted)
+            after = until
+        for _ in range(LOOKS_AGAIN):
+            if not differing:
+                break
+            self.refresh()
+            members = self._sight.people.identifiers_of(differing)
+            differing = _unlike(index, index.entries(differing), entries_of(self._sight, members))
+        return compared, sorted(differing)
+
     def follow(self, stopping: Callable[[], bool]) -> None:
         """Keeps the index up to date until `stopping()` says so; waits for its turn while another process does."""
         while not stopping():
@@ -232,6 +260,16 @@ class Search:
             for person, best in order
             if best.score > 0
         ]
+
+
+def _unlike(index: Index, present: Mapping[int, Entry], wanted: Mapping[int, Entry]) -> set[int]:
+    """Identifiers whose entries are not those that are wanted, or are not found by their own words."""
+    unlike = {id for id in present.keys() | wanted.keys() if present.get(id) != wanted.get(id)}
+    for id in sorted(present.keys() - unlike)[::LOOKED_UP_EVERY]:
+        terms = sorted(terms_of(present[id]))
+        if terms and not index.is_found(id, terms):
+            unlike.add(id)
+    return unlike
 
 
 Stage = tuple[list[list[list[str]]], int]

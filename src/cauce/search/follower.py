@@ -47,6 +47,20 @@ class Sight(NamedTuple):
     archive: Archive
 
 
+def entries_of(sight: Sight, members: Sequence[Member]) -> dict[int, Entry]:
+    """What the index should know of identifiers; a device that was told no name is not known at all."""
+    rules = sight.people.rules
+    told = sight.profiles.told((member.id for member in members), NAME_TRAITS)
+    entries = {}
+    for member in members:
+        kind = rules.kind(member.kind)
+        value = "" if kind.device or not kind.merges else member.value
+        names = names_from(told[member.id]) if member.id in told else ()
+        if value or names:
+            entries[member.id] = Entry(member.id, member.kind, value, names)
+    return entries
+
+
 class Follower:
     """Brings one index up to date, step by step; owns its writing side."""
 
@@ -121,22 +135,9 @@ class Follower:
             touched.update(self._sight.people.named_in(stored.event))
         return touched
 
-    def _entries(self, members: Sequence[Member]) -> dict[int, Entry]:
-        """What the index should know of identifiers; a device that was told no name is not known at all."""
-        rules = self._sight.people.rules
-        told = self._sight.profiles.told((member.id for member in members), NAME_TRAITS)
-        entries = {}
-        for member in members:
-            kind = rules.kind(member.kind)
-            value = "" if kind.device or not kind.merges else member.value
-            names = names_from(told[member.id]) if member.id in told else ()
-            if value or names:
-                entries[member.id] = Entry(member.id, member.kind, value, names)
-        return entries
-
     def _write(self, place: Place, present: Mapping[int, Entry] = _NOBODY, members: Sequence[Member] = ()) -> None:
         """One transaction: entries that were `present` become those of `members`, and the index stands at `place`."""
-        wanted = self._entries(members)
+        wanted = entries_of(self._sight, members)
         with self._index.transaction():
             self._index.put(present, wanted)
             self._index.remember_kinds({member.kind for member in members})

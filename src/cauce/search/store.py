@@ -129,6 +129,14 @@ class Index:
         )
         return [_entry(row) for row in rows]
 
+    def is_found(self, id: int, terms: Sequence[str]) -> bool:
+        """Whether the entry of an identifier has all these terms."""
+        asked = " AND ".join(map(_quoted, terms))
+        rows = self._connection.execute(
+            "select 1 from entry where id = ? and number in (select rowid from term where term match ?)", (id, asked)
+        )
+        return rows.fetchone() is not None
+
     def has(self, term: str) -> bool:
         """Whether any entry has that term."""
         rows = self._connection.execute("select 1 from term where term match ? limit 1", (_quoted(term),))
