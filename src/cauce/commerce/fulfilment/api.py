@@ -13,6 +13,7 @@ from cauce.commerce.fulfilment.allocating import Allocated, PlaceSourced, Source
 from cauce.commerce.fulfilment.desk import ACTIONS as _DESK
 from cauce.commerce.fulfilment.desk import (
     Arrive,
+    ChooseDesk,
     HandedOver,
     HandOver,
     NewCode,
@@ -49,7 +50,7 @@ from cauce.commerce.fulfilment.rules.sourcing import VERDICTS, Choice, Verdict
 from cauce.commerce.fulfilment.ruling import ACTIONS as _RULING
 from cauce.commerce.fulfilment.ruling import Applied, ApplyRules
 from cauce.commerce.fulfilment.sourcing import InForce, Sourced, Wanted, Wish, in_force, sourced
-from cauce.commerce.fulfilment.store import CHOICES, HANDED, PARCELS, PICKUPS, RULES, TABLES, Pickup
+from cauce.commerce.fulfilment.store import CHOICES, HANDED, PARCELS, PICKUPS, RULES, TABLES, Pickup, Rows
 from cauce.commerce.transact.carrier import Action
 from cauce.errors import NotFound
 
@@ -67,6 +68,7 @@ __all__ = [
     "Came",
     "CameOfReceipt",
     "Choice",
+    "ChooseDesk",
     "Fault",
     "HandOver",
     "HandedOver",
@@ -103,11 +105,17 @@ __all__ = [
     "choices",
     "codes",
     "counts",
+    "desk_of",
+    "hand_overs",
     "in_force",
+    "order_id",
+    "parcels",
     "pick_list",
     "pickup",
+    "pickup_by_id",
     "pickups",
     "read_rules",
+    "returned_of_receipt",
     "sourced",
     "versions",
 ]
@@ -271,7 +279,7 @@ _ORDER = (
 )
 
 
-def pick_list(rows: catalogue.Rows, place: str, language: str = "") -> list[PickTask]:
+def pick_list(rows: Rows, place: str, language: str = "") -> list[PickTask]:
     """What a place has to take from its shelf, what is promised first at the top; lines in the order of categories."""
     found = rows.select(
         f"select {_ORDER}, l.line, l.sku, l.name, l.unit, a.allocated, a.picked from customer_order o "
@@ -304,9 +312,7 @@ def pick_list(rows: catalogue.Rows, place: str, language: str = "") -> list[Pick
     return sorted(listed, key=lambda task: (task.promised or task.at, task.order_id))[:ORDERS_MAX]
 
 
-def pickups(
-    rows: catalogue.Rows, desk: str = "", *, state: str = "", after: int = 0, limit: int = 50
-) -> list[PickupSeen]:
+def pickups(rows: Rows, desk: str = "", *, state: str = "", after: int = 0, limit: int = 50) -> list[PickupSeen]:
     """Orders that are collected at a desk (at any without one), in order of number, behind the order with id `after`.
 
     `state` is one of STATES; without it, all that are not ended.
@@ -339,16 +345,23 @@ _HAS = {
 }
 
 
-def pickup(rows: catalogue.Rows, order: str) -> PickupSeen:
+def order_id(rows: Rows, number: str) -> int:
+    """The id of an order's number; NotFound."""
+    found = rows.select("select order_id from order_number where number = ?", (number,))
+    if not found:
+        raise NotFound(f"there is no order {number[:80]!r}")
+    return int(found[0][0])
+
+
+def pickup(rows: Rows, order: str) -> PickupSeen:
     """The pick-up of an order, by its number; NotFound when there is no such order, or nobody collects it."""
-    found = rows.select("select order_id from order_number where number = ?", (order,))
-    seen = _seen(rows, [found[0][0]]) if found else []
+    seen = _seen(rows, [order_id(rows, order)])
     if not seen:
-        raise NotFound(f"there is no pick-up of an order {order[:80]!r}")
+        raise NotFound(f"order {order[:80]} is sent home: nobody collects it")
     return seen[0]
 
 
-def pickup_by_id(rows: catalogue.Rows, order_id: int) -> PickupSeen:
+def pickup_by_id(rows: Rows, order_id: int) -> PickupSeen:
     """The pick-up of an order, by its id."""
     seen = _seen(rows, [order_id])
     if not seen:
@@ -356,7 +369,7 @@ def pickup_by_id(rows: catalogue.Rows, order_id: int) -> PickupSeen:
     return seen[0]
 
 
-def counts(rows: catalogue.Rows, desk: str) -> dict[str, int]:
+def counts(rows: Rows, desk: str) -> dict[str, int]:
     """How many orders a desk has to pick, has ready, and how many people wait there."""
     to_pick = rows.select(
         "select count(distinct o.id) from customer_order o join order_allocation a on a.order_id = o.id "
@@ -372,7 +385,13 @@ def counts(rows: catalogue.Rows, desk: str) -> dict[str, int]:
     return {"to_pick": int(to_pick[0][0]), "ready": int(ready[0][0]), "waiting": int(waiting[0][0])}
 
 
-def hand_overs(rows: catalogue.Rows, order_id: int) -> list[HandOverSeen]:
+def desk_of(rows: Rows, account: str) -> str:
+    """The desk at which an account works, "" when it has chosen none."""
+    found = rows.select("select desk from pickup_desk where account = ?", (account,))
+    return str(found[0][0]) if found else ""
+
+
+def hand_overs(rows: Rows, order_id: int) -> list[HandOverSeen]:
     """The hand-overs of an order, oldest first."""
     found = rows.select(f"select {HANDED.columns} from {HANDED.name} where order_id = ? order by id", (order_id,))
     return [
@@ -389,7 +408,7 @@ def hand_overs(rows: catalogue.Rows, order_id: int) -> list[HandOverSeen]:
     ]
 
 
-def parcels(rows: catalogue.Rows, order_id: int) -> list[ParcelSeen]:
+def parcels(rows: Rows, order_id: int) -> list[ParcelSeen]:
     """The parcels of an order, oldest first."""
     found = rows.select(f"select {PARCELS.columns} from {PARCELS.name} where order_id = ? order by at", (order_id,))
     return [
@@ -398,7 +417,7 @@ def parcels(rows: catalogue.Rows, order_id: int) -> list[ParcelSeen]:
     ]
 
 
-def choices(rows: catalogue.Rows, *, order_id: int = 0, before: int = 0, limit: int = 50) -> list[ChoiceSeen]:
+def choices(rows: Rows, *, order_id: int = 0, before: int = 0, limit: int = 50) -> list[ChoiceSeen]:
     """Decisions about where goods come from, newest first: of an order, or of all."""
     conditions, parameters = ["1 = 1"], list[Any]()
     if order_id:
@@ -420,7 +439,7 @@ def choices(rows: catalogue.Rows, *, order_id: int = 0, before: int = 0, limit: 
     ]
 
 
-def versions(rows: catalogue.Rows, limit: int = 100) -> list[VersionSeen]:
+def versions(rows: Rows, limit: int = 100) -> list[VersionSeen]:
     """Versions of the sourcing rules, newest first."""
     found = rows.select(f"select {RULES.columns} from {RULES.name} order by version desc limit ?", (limit,))
     return [
@@ -429,7 +448,7 @@ def versions(rows: catalogue.Rows, limit: int = 100) -> list[VersionSeen]:
     ]
 
 
-def bought(rows: catalogue.Rows, owners: Iterable[str], limit: int = 50) -> list[Bought]:
+def bought(rows: Rows, owners: Iterable[str], limit: int = 50) -> list[Bought]:
     """What people with these identifiers have and may bring back, the newest orders first."""
     wanted = sorted(set(owners))
     if not wanted:
@@ -446,7 +465,7 @@ def bought(rows: catalogue.Rows, owners: Iterable[str], limit: int = 50) -> list
     ]
 
 
-def returned_of_receipt(rows: catalogue.Rows, place: str, receipt: str) -> dict[str, int]:
+def returned_of_receipt(rows: Rows, place: str, receipt: str) -> dict[str, int]:
     """What came back of a till's receipt already, by product."""
     found = rows.select("select sku, returned from receipt_back where place = ? and receipt = ?", (place, receipt))
     return {sku: int(amount) for sku, amount in found}
@@ -478,7 +497,7 @@ def person_of(contact: str) -> str:
     return told.get("name", "") or " ".join(filter(None, (told.get("first_name", ""), told.get("last_name", ""))))
 
 
-def _seen(rows: catalogue.Rows, ids: Sequence[int]) -> list[PickupSeen]:
+def _seen(rows: Rows, ids: Sequence[int]) -> list[PickupSeen]:
     if not ids:
         return []
     marks = _marks(ids)

@@ -13,7 +13,7 @@ from cauce.commerce.fulfilment.picking import here
 from cauce.commerce.fulfilment.rules.definition import Promise, rule_for
 from cauce.commerce.fulfilment.rules.tries import FREE, Patience, failed, seconds_left
 from cauce.commerce.fulfilment.sourcing import Within, in_force
-from cauce.commerce.fulfilment.store import CODES, HANDED, PICKUPS, TRIES, Code, Handed, Pickup, Tries
+from cauce.commerce.fulfilment.store import CODES, DESKS, HANDED, PICKUPS, TRIES, Code, DeskOf, Handed, Pickup, Tries
 from cauce.commerce.orders import api as orders
 from cauce.commerce.orders.api import Line, Move, Note, Order
 from cauce.commerce.transact.carrier import Action, Command
@@ -34,13 +34,12 @@ Proof = Literal["code", "id"]
 class Ready(Command, frozen=True, kw_only=True):
     """Goods of an order lie at its desk. Without `origins` it is what the desk's own place has picked.
 
-    `origins` are places whose parcels have arrived at the desk. `codes` are keyed hashes of the codes of rounds from
-    `round` on, of which the first that nobody has is taken. `link` leads the person to the code.
+    `origins` are places whose parcels have arrived at the desk. `codes` are keyed hashes of the codes that the order
+    can have, from round 1 on, of which the next one that nobody has is taken. `link` leads the person to the code.
     """
 
     order: str
     codes: tuple[str, ...]
-    round: int = 1
     origins: tuple[str, ...] = ()
     link: str = ""
     partial: bool = False
@@ -53,7 +52,6 @@ class NewCode(Command, frozen=True, kw_only=True):
 
     order: str
     codes: tuple[str, ...]
-    round: int
     by: str = ""
 
 
@@ -65,12 +63,27 @@ class Arrive(Command, frozen=True, kw_only=True):
     vehicle: str = ""
 
 
+class Present(Command, frozen=True, kw_only=True):
+    """Somebody shows a code at a desk: what is to be fetched? Nothing is handed over yet; wrong codes are counted."""
+
+    desk: str
+    code: str
+    by: str = ""
+
+
+class ChooseDesk(Command, frozen=True, kw_only=True):
+    """An account works at a desk from now on."""
+
+    by: str
+    desk: str
+
+
 class HandOver(Command, frozen=True, kw_only=True):
     """Goods are given to the person at `desk`.
 
     The order is found by `code` (a keyed hash), or by its number when who comes has shown an `id` and gives `initials`.
-    `lines` are (line, amount), all that is ready without any. What is not taken waits on, with a new code (`codes`,
-    from `round` on), or is given up with `cancel_rest`. `receipt` is the till's, where it is paid in the store.
+    `lines` are (line, amount), all that is ready without any. What is not taken waits on, with a new code (`codes`
+    as in `Ready`), or is given up with `cancel_rest`. `receipt` is the till's, where it is paid in the store.
     """
 
     desk: str
@@ -81,12 +94,11 @@ class HandOver(Command, frozen=True, kw_only=True):
     lines: tuple[tuple[int, int], ...] = ()
     cancel_rest: bool = False
     codes: tuple[str, ...] = ()
-    round: int = 0
     by: str = ""
     channel: str = "store"
 
 
-Outcome = Literal["handed_over", "unknown_code", "used_code", "withdrawn_code", "elsewhere", "locked"]
+Outcome = Literal["handed_over", "found", "unknown_code", "used_code", "withdrawn_code", "elsewhere", "locked"]
 
 
 class HandedOver(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,7 +165,7 @@ def ready(work: Work, command: Ready) -> PickupState:
     due = _ends(work, order.place, work.now + promise.wait_days * DAY)
     pickup = pickup._replace(ready=pickup.ready or work.now, due=due, ended=0, why="")
     if not pickup.code:
-        pickup = _with_code(work, pickup, command.codes, command.round)
+        pickup = _with_code(work, pickup, command.codes)
     work.put(PICKUPS, pickup)
     if order.due:
         order = orders.prolong(work, order.id, due + GRACE)
@@ -167,7 +179,7 @@ def new_code(work: Work, command: NewCode) -> PickupState:
     pickup = pickup_of(work, order)
     if not _ready_lines(work, order):
         raise Conflict(f"nothing of order {order.number} is ready: it is {order.state}")
-    pickup = _with_code(work, _without_code(work, pickup, WITHDRAWN), command.codes, command.round)
+    pickup = _with_code(work, _without_code(work, pickup, WITHDRAWN), command.codes)
     return _state(work, order, work.put(PICKUPS, pickup))
 
 
@@ -187,6 +199,23 @@ def arrive(work: Work, command: Arrive) -> PickupState:
         arrived=pickup.arrived or work.now, bay=bay or pickup.bay, vehicle=vehicle or pickup.vehicle
     )
     return _state(work, order, work.put(PICKUPS, pickup))
+
+
+def present(work: Work, command: Present) -> HandedOver:
+    """The order that a code opens at this desk; a wrong code is an answer too."""
+    refused = _refused(work, command)
+    if refused:
+        return refused
+    order = orders.order(work, work.need(CODES, command.code).order_id)
+    left = sum(amount for _, amount in _ready_lines(work, order))
+    return HandedOver(outcome="found", order=order.number, order_id=order.id, desk=command.desk, left=left)
+
+
+def choose_desk(work: Work, command: ChooseDesk) -> str:
+    """NotFound when there is no such place."""
+    catalogue.need_place(work, command.desk)
+    work.put(DESKS, DeskOf(command.by, command.desk, work.now))
+    return command.desk
 
 
 def hand_over(work: Work, command: HandOver) -> HandedOver:
@@ -305,13 +334,16 @@ def _ends(work: Work, desk: str, moment: int) -> int:
     return closing or moment
 
 
-def _with_code(work: Work, pickup: Pickup, hashes: Sequence[str], first_round: int) -> Pickup:
+def _with_code(work: Work, pickup: Pickup, hashes: Sequence[str]) -> Pickup:
     """The pick-up with the first code that no other one has, of a later round than any before."""
-    for round_, hash_ in enumerate(hashes, start=first_round):
+    for round_, hash_ in enumerate(hashes, start=1):
         if hash_ and round_ > pickup.round and work.get(CODES, hash_) is None:
             work.append(CODES, Code(hash_, pickup.order_id, OPEN, work.now))
             return pickup._replace(code=hash_, round=round_)
-    raise Conflict(f"none of {len(hashes)} codes can be given out", hint="Ask once more; fresh ones are made then")
+    raise Conflict(
+        f"{pickup.round} codes were given out for this order, and there is no further one",
+        hint="Hand it over against an id",
+    )
 
 
 def _without_code(work: Work, pickup: Pickup, state: str) -> Pickup:
@@ -320,7 +352,7 @@ def _without_code(work: Work, pickup: Pickup, state: str) -> Pickup:
     return pickup._replace(code="")
 
 
-def _refused(work: Work, command: HandOver) -> HandedOver | None:
+def _refused(work: Work, command: HandOver | Present) -> HandedOver | None:
     """Why a code opens nothing here, None when it does. Only codes that nobody knows are counted."""
     tries = work.get(TRIES, command.desk, command.by)
     patience = Patience(tries.failures, tries.last, tries.until) if tries else Patience()
@@ -389,7 +421,7 @@ def _after(work: Work, order: Order, pickup: Pickup, left: Sequence[tuple[int, i
     """The pick-up after a hand-over: at its end, or waiting on with a new code."""
     pickup = pickup._replace(arrived=0, bay="", vehicle="")
     if left:
-        pickup = _with_code(work, pickup, command.codes, command.round)
+        pickup = _with_code(work, pickup, command.codes)
     elif _to_come(orders.lines_of(work, order)):
         pickup = pickup._replace(ready=0, due=0)
     else:
@@ -441,7 +473,9 @@ ACTIONS = (
     Action(Ready, ready, PickupState),
     Action(NewCode, new_code, PickupState),
     Action(Arrive, arrive, PickupState),
+    Action(Present, present, HandedOver),
     Action(HandOver, hand_over, HandedOver),
+    Action(ChooseDesk, choose_desk, str),
     Action(NotCollected, not_collected, PickupState),
     Action(PutBack, put_back, WentBack),
 )

@@ -19,8 +19,8 @@ from cauce.errors import NotFound
 HASH_BYTES = 16
 SIGNATURE_BYTES = 16
 LINK_CHARACTERS_MAX = 200
-ROUNDS = 4
-"""Codes that are offered when one is made: two open pick-ups must not have the same."""
+ROUNDS = 64
+"""Codes that an order can have had, one after the other; two orders never have the same one."""
 
 
 class Link(NamedTuple):
@@ -46,10 +46,9 @@ class Keys:
         """What is stored of a code."""
         return blake2b(code.encode(), key=self._hash, digest_size=HASH_BYTES).hexdigest()
 
-    def hashes(self, order: int, first_round: int) -> tuple[str, ...]:
-        """What would be stored of the codes of some rounds."""
-        rounds = range(first_round, first_round + ROUNDS)
-        return tuple(self.hash(self.code(order, round_)) for round_ in rounds)
+    def hashes(self, order: int) -> tuple[str, ...]:
+        """What would be stored of each code that an order can have, from round 1 on."""
+        return tuple(self.hash(self.code(order, round_)) for round_ in range(1, ROUNDS + 1))
 
     def link(self, order: int, until: int) -> str:
         """The last step of an address that the person gets, and nobody can make up."""

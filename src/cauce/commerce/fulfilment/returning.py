@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from cauce.commerce.catalogue import api as catalogue
 from cauce.commerce.fulfilment.store import BACKS, Back
 from cauce.commerce.orders import api as orders
 from cauce.commerce.orders.api import Move, Note
@@ -78,9 +79,8 @@ class TakenBack(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def take_back(work: Work, command: TakeBack) -> TakenBack:
-    """Conflict for more than was handed over and not brought back before."""
-    if not command.place:
-        raise DefinitionInvalid("expected the place where the goods are now")
+    """NotFound without the place where the goods are now; Conflict for more than was handed over."""
+    catalogue.need_place(work, command.place)
     _check_conditions([(line.amount, line.condition) for line in command.lines])
     order = orders.numbered(work, command.order)
     for condition in CONDITIONS:
@@ -99,8 +99,9 @@ def take_back(work: Work, command: TakeBack) -> TakenBack:
 
 def take_back_receipt(work: Work, command: TakeBackReceipt) -> TakenBack:
     """Conflict for more than the receipt says, less what came back before."""
-    if not command.place or not command.sold_at or not command.receipt or len(command.receipt) > TEXT_MAX:
-        raise DefinitionInvalid("expected the receipt, the place that sold the goods, and the place where they are now")
+    if not command.sold_at or not command.receipt or len(command.receipt) > TEXT_MAX:
+        raise DefinitionInvalid("expected the number of the receipt, and the place that sold the goods")
+    catalogue.need_place(work, command.place)
     _check_conditions([(line.amount, line.condition) for line in command.lines])
     left = {}
     for one in command.lines:

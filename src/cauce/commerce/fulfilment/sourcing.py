@@ -17,7 +17,7 @@ from cauce.commerce.catalogue.api import Place, Position
 from cauce.commerce.fulfilment.rules import promise
 from cauce.commerce.fulfilment.rules.definition import COLLECTED, Rule, Rules, read_rules, rule_for
 from cauce.commerce.fulfilment.rules.sourcing import Asked, Candidate, Choice, Need, choose
-from cauce.commerce.fulfilment.store import RULES
+from cauce.commerce.fulfilment.store import RULES, Rows
 from cauce.commerce.orders.rules import DELIVERIES
 from cauce.commerce.stock import api as stock
 from cauce.commerce.transact.work import Work
@@ -73,7 +73,7 @@ class InForce(NamedTuple):
 
 
 class Within:
-    """What is asked inside a unit of work, as `catalogue.api.Rows` has it."""
+    """What is asked inside a unit of work, as `Rows` has it."""
 
     def __init__(self, work: Work) -> None:
         self._work = work
@@ -93,7 +93,7 @@ def _read(document: str) -> Rules:
     return read_rules(msgspec.json.decode(document))
 
 
-def in_force(rows: catalogue.Rows) -> InForce:
+def in_force(rows: Rows) -> InForce:
     """The rules of the last version."""
     found = rows.select(f"select {RULES.columns} from {RULES.name} order by version desc limit 1")
     if not found:
@@ -102,7 +102,7 @@ def in_force(rows: catalogue.Rows) -> InForce:
     return InForce(row.version, _read(row.document))
 
 
-def sourced(rows: catalogue.Rows, wish: Wish, now: int, rules: InForce | None = None) -> Sourced:
+def sourced(rows: Rows, wish: Wish, now: int, rules: InForce | None = None) -> Sourced:
     """Where a wish would come from, and why; changes nothing. DefinitionInvalid for a wish that makes no sense."""
     version, all_rules = rules or in_force(rows)
     needs = needs_of(rows, wish)
@@ -117,7 +117,7 @@ def sourced(rows: catalogue.Rows, wish: Wish, now: int, rules: InForce | None = 
     return Sourced(rule=rule.name, version=version, choice=found, promised=promised)
 
 
-def needs_of(rows: catalogue.Rows, wish: Wish) -> tuple[Need, ...]:
+def needs_of(rows: Rows, wish: Wish) -> tuple[Need, ...]:
     """What is needed in all, by product, in one order for everybody."""
     if wish.delivery not in DELIVERIES:
         raise DefinitionInvalid(
@@ -138,13 +138,13 @@ def needs_of(rows: catalogue.Rows, wish: Wish) -> tuple[Need, ...]:
     return tuple(Need(sku, amount, _step(rows, sku)) for sku, amount in sorted(sums.items()))
 
 
-def _step(rows: catalogue.Rows, sku: str) -> int:
+def _step(rows: Rows, sku: str) -> int:
     """In which steps a product can be split: pieces are whole."""
     found = catalogue.product(rows, sku)
     return 1_000 if found is None or catalogue.is_whole(found.unit) else 1
 
 
-def candidates(rows: catalogue.Rows, wish: Wish, rule: Rule, now: int) -> list[Candidate]:
+def candidates(rows: Rows, wish: Wish, rule: Rule, now: int) -> list[Candidate]:
     """Every place of the catalogue as it stands for a wish."""
     places = {place.id: place for place in catalogue.places(rows) if place.id not in wish.not_places}
     skus = sorted({line.sku for line in wish.lines})
@@ -175,7 +175,7 @@ def _kilometres(place: Place, centre: Position | None) -> float | None:
     return round(catalogue.distance(place.position, centre) / 1_000, 1)
 
 
-def available_in(rows: catalogue.Rows, skus: Iterable[str], channel: str) -> dict[str, dict[str, int]]:
+def available_in(rows: Rows, skus: Iterable[str], channel: str) -> dict[str, dict[str, int]]:
     """What may be promised to a channel, by place and product."""
     found: dict[str, dict[str, int]] = {}
     for sku in skus:
@@ -185,7 +185,7 @@ def available_in(rows: catalogue.Rows, skus: Iterable[str], channel: str) -> dic
     return found
 
 
-def ages_in(rows: catalogue.Rows, skus: Sequence[str], now: int) -> dict[str, float]:
+def ages_in(rows: Rows, skus: Sequence[str], now: int) -> dict[str, float]:
     """Days since any of the products last came into each place."""
     marks = ", ".join("?" * len(skus))
     sql = (
@@ -195,7 +195,7 @@ def ages_in(rows: catalogue.Rows, skus: Sequence[str], now: int) -> dict[str, fl
     return {place: round(max(0, now - at) / DAY, 2) for place, at in rows.select(sql, skus)}
 
 
-def open_orders(rows: catalogue.Rows) -> dict[str, int]:
+def open_orders(rows: Rows) -> dict[str, int]:
     """How many orders wait to be taken from the shelf, by place."""
     sql = (
         "select a.place, count(distinct a.order_id) from customer_order o "

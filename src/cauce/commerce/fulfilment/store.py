@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
 
 from cauce.commerce.transact.records import records
-from cauce.engines.api import Table
+from cauce.engines.api import Row, Table
+
+
+class Rows(Protocol):
+    """What can be asked in SQL: a `Reader`, an installation's `Commerce`, or a unit of work (`sourcing.Within`)."""
+
+    def select(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]: ...
 
 
 class Pickup(NamedTuple):
@@ -59,6 +66,14 @@ class Tries(NamedTuple):
     failures: int
     last: int
     until: int
+
+
+class DeskOf(NamedTuple):
+    """The desk at which an account works."""
+
+    account: str
+    desk: str
+    at: int
 
 
 class Handed(NamedTuple):
@@ -120,10 +135,11 @@ PICKUPS = records(
 CHOICES = records("sourcing_choice", Chosen, indexes=(("order_id",),), sealed=True)
 CODES = records("pickup_code", Code, indexes=(("order_id",),))
 TRIES = records("pickup_tries", Tries, key_columns=2, checks=("failures >= 0",))
+DESKS = records("pickup_desk", DeskOf)
 HANDED = records("pickup_handed", Handed, indexes=(("order_id",),), sealed=True)
 PARCELS = records("order_parcel", Parcel, key_columns=3, sealed=True)
 BACKS = records("receipt_back", Back, key_columns=3, checks=("bought > 0", "returned >= 0", "returned <= bought"))
 RULES = records("sourcing_rules", RulesRow, sealed=True)
 TABLES: tuple[Table, ...] = tuple(
-    each.table for each in (PICKUPS, CHOICES, CODES, TRIES, HANDED, PARCELS, BACKS, RULES)
+    each.table for each in (PICKUPS, CHOICES, CODES, TRIES, DESKS, HANDED, PARCELS, BACKS, RULES)
 )
