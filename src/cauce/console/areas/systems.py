@@ -123,6 +123,7 @@ def _shown(visit: Visit, given: dict[str, Any]) -> dict[str, Any]:
         "where": visit.say(PLACES[system_]) if system_ in PLACES else "",
         "address": connection.public_url or address,
         "signs_address": getattr(module, "NEEDS_PUBLIC_URL", False),
+        "is_saved": bool(connection.public_url),
         "is_polled": hasattr(module, "changes"),
         "secrets": [_secret(visit, one) for one in own if one.purpose == SIGNING],
         "credentials": [_secret(visit, one) for one in own if one.purpose == API],
