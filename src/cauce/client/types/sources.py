@@ -119,3 +119,51 @@ class Arrivals(Answer, frozen=True, kw_only=True):
     items: list[Arrival]
     records: int
     since: Moment | None
+
+
+System = Annotated[
+    str, Meta(pattern="^[a-z][a-z0-9_]{0,62}$", description="Connector of the system: shopify, woocommerce, square …")
+]
+Purpose = Annotated[
+    Literal["signing", "api"],
+    Meta(description="*signing* checks what the system sends; *api* opens its own API to a poll."),
+]
+Address = Annotated[str, Meta(max_length=512)]
+
+
+class Secret(Answer, frozen=True, kw_only=True):
+    """A secret as it may be shown; the `hint` is how the SHA-256 of it begins."""
+
+    source: str
+    connector: str
+    purpose: str
+    hint: str
+    created: Moment
+    revoked: Moment | None
+
+
+class NewSecret(Request, frozen=True, kw_only=True):
+    """A secret that a source shares with a system. No answer ever shows it again."""
+
+    connector: System
+    secret: Annotated[str, Meta(description="16–512 letters, digits and signs, as the system shows them.")]
+    purpose: Purpose = "signing"
+
+
+class Connection(Answer, frozen=True, kw_only=True):
+    """Where a source and a system find each other, and until when everything was fetched from its API."""
+
+    source: str
+    connector: str
+    public_url: str
+    api_url: str
+    reconciled: Moment | None
+
+
+class Addresses(Request, frozen=True, kw_only=True):
+    """Addresses of a connection; what is not named stays, an empty one is taken away."""
+
+    public_url: Annotated[Address, Meta(description="Where the system sends to, as configured there.")] | UnsetType = (
+        UNSET
+    )
+    api_url: Annotated[Address, Meta(description="Where the system's own API answers.")] | UnsetType = UNSET

@@ -5,10 +5,12 @@ from __future__ import annotations
 import msgspec
 from msgspec import UNSET
 
+from cauce import registry
 from cauce.app.arrivals import Arrival, arrivals
 from cauce.client.types import sources as types
 from cauce.client.types.basics import Nothing, Page, Paging
 from cauce.errors import Conflict, DefinitionInvalid, NotFound
+from cauce.events.connections import Connection, Secret
 from cauce.events.sources import HINT_CHARACTERS, Key
 from cauce.http.api.moments import told
 from cauce.http.api.operation import Call, Operation
@@ -81,6 +83,61 @@ def arrived(call: Call[types.ArrivalsQuery, None]) -> types.Arrivals:
         )
 
     return types.Arrivals(items=[tell(one) for one in found.items], records=found.records, since=told(found.since))
+
+
+def secret_of(secret: Secret) -> types.Secret:
+    return types.Secret(
+        source=secret.source,
+        connector=secret.connector,
+        purpose=secret.purpose,
+        hint=secret.hint,
+        created=told(secret.created),
+        revoked=told(secret.revoked),
+    )
+
+
+def connection_of(connection: Connection) -> types.Connection:
+    return types.Connection(
+        source=connection.source,
+        connector=connection.connector,
+        public_url=connection.public_url,
+        api_url=connection.api_url,
+        reconciled=told(connection.reconciled or None),
+    )
+
+
+def _system(name: str) -> str:
+    """The name of a system that signs what it sends; NotFound with the nearest one when it is none."""
+    registry.pick(registry.find("cauce.connectors", role="verify"), name, what="system that signs")
+    return name
+
+
+def secrets(call: Call[Nothing, None]) -> Page[types.Secret]:
+    found = call.platform.sources.connections.secrets(call.path["source"])
+    return Page(items=[secret_of(secret) for secret in found], cursor="")
+
+
+def add_secret(call: Call[Nothing, types.NewSecret]) -> types.Secret:
+    connections, body = call.platform.sources.connections, call.body
+    found = connections.add_secret(
+        call.path["source"], _system(body.connector), body.secret, purpose=body.purpose, by=call.actor
+    )
+    return secret_of(found)
+
+
+def forget(call: Call[Nothing, None]) -> None:
+    call.platform.sources.connections.revoke_secret(call.path["source"], call.path["secret"], by=call.actor)
+
+
+def connections(call: Call[Nothing, None]) -> Page[types.Connection]:
+    found = call.platform.sources.connections.connections(call.path["source"])
+    return Page(items=[connection_of(connection) for connection in found], cursor="")
+
+
+def connect(call: Call[Nothing, types.Addresses]) -> types.Connection:
+    given = {name: value for name, value in msgspec.structs.asdict(call.body).items() if value is not UNSET}
+    system = _system(call.path["system"])
+    return connection_of(call.platform.sources.connections.connect(call.path["source"], system, **given, by=call.actor))
 
 
 EXAMPLE = {"name": "app", "channel": "app"}
@@ -184,5 +241,65 @@ OPERATIONS = (
         status=204,
         errors=(NotFound,),
         lane="write",
+    ),
+    Operation(
+        name="sources.secrets",
+        method="GET",
+        path="/v1/sources/{source}/secrets",
+        summary="List the secrets of a source",
+        description="What it shares with systems that sign what they send; of each secret only how its SHA-256 begins.",
+        permission="sources.read",
+        handle=secrets,
+        answer=Page[types.Secret],
+        errors=(NotFound,),
+    ),
+    Operation(
+        name="sources.add_secret",
+        method="POST",
+        path="/v1/sources/{source}/secrets",
+        summary="Take a secret",
+        description="Beside those that hold already: revoke the old one when the system uses the new one.",
+        permission="sources.write",
+        handle=add_secret,
+        body=types.NewSecret,
+        answer=types.Secret,
+        status=201,
+        errors=(NotFound, DefinitionInvalid),
+        lane="write",
+        example={"connector": "shopify", "secret": "0123456789abcdef0123456789abcdef"},
+    ),
+    Operation(
+        name="sources.forget",
+        method="DELETE",
+        path="/v1/sources/{source}/secrets/{secret}",
+        summary="Forget a secret",
+        permission="sources.write",
+        handle=forget,
+        status=204,
+        errors=(NotFound,),
+        lane="write",
+    ),
+    Operation(
+        name="sources.connections",
+        method="GET",
+        path="/v1/sources/{source}/connections",
+        summary="List the systems that a source is connected to",
+        permission="sources.read",
+        handle=connections,
+        answer=Page[types.Connection],
+        errors=(NotFound,),
+    ),
+    Operation(
+        name="sources.connect",
+        method="PATCH",
+        path="/v1/sources/{source}/connections/{system}",
+        summary="Keep the addresses of a connection",
+        permission="sources.write",
+        handle=connect,
+        body=types.Addresses,
+        answer=types.Connection,
+        errors=(NotFound, DefinitionInvalid),
+        lane="write",
+        example={"api_url": "https://shop.example.com"},
     ),
 )
