@@ -122,6 +122,28 @@ class Sources(Resource):
         """Makes the key that ends in `hint` worthless."""
         self._transport.remove(f"/v1/sources/{_part(name)}/keys/{_part(hint)}")
 
+    def secrets(self, name: str) -> Iterator[sources.Secret]:
+        """What the source shares with systems that sign what they send, as far as it may be shown."""
+        return self._transport.pages(f"/v1/sources/{_part(name)}/secrets", Page[sources.Secret], {})
+
+    def add_secret(self, name: str, connector: str, secret: str, *, purpose: str = "signing") -> sources.Secret:
+        """A further secret; purpose *signing* checks what the system sends, *api* opens its own API to a poll."""
+        body = {"connector": connector, "secret": secret, "purpose": purpose}
+        return self._transport.ask("POST", f"/v1/sources/{_part(name)}/secrets", sources.Secret, body=body)
+
+    def forget(self, name: str, hint: str) -> None:
+        """Makes the secret that is known by `hint` worthless."""
+        self._transport.remove(f"/v1/sources/{_part(name)}/secrets/{_part(hint)}")
+
+    def connections(self, name: str) -> Iterator[sources.Connection]:
+        """The systems that the source is connected to."""
+        return self._transport.pages(f"/v1/sources/{_part(name)}/connections", Page[sources.Connection], {})
+
+    def connect(self, name: str, system: str, **addresses: str) -> sources.Connection:
+        """Keeps `public_url` and `api_url` of a connection."""
+        path = f"/v1/sources/{_part(name)}/connections/{_part(system)}"
+        return self._transport.ask("PATCH", path, sources.Connection, body=addresses)
+
 
 class Quarantine(Resource):
     """Events that were not accepted, and how they are mended."""
