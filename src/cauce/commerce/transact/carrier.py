@@ -129,12 +129,9 @@ class Carrier:
                 work.undo()
                 work.begin_asking(cause)
                 answer = action.handle(work, command)
-            remembered = b"A" + msgspec.json.encode(answer)
         except Conflict as refused:
             work.undo()
             answer = refused
-            told = Refusal(refused.code, refused.message, refused.hint, getattr(refused, "details", None))
-            remembered = b"R" + msgspec.json.encode(told)
             work.begin(cause)
         except Busy:
             raise
@@ -144,10 +141,18 @@ class Carrier:
                 _logger.exception("%s failed", type(command).__name__)
             return fault
         if key:
-            row = Answered(work.number("command"), hashes[key], key, content, remembered.decode(), work.now)
+            row = Answered(work.number("command"), hashes[key], key, content, remembered(answer), work.now)
             answered[key] = work.append(ANSWERED, row)
         work.end()
         return answer
+
+
+def remembered(answer: Any) -> str:
+    """An answer, or a refusal, as it is kept for whoever repeats the command."""
+    if not isinstance(answer, Conflict):
+        return "A" + msgspec.json.encode(answer).decode()
+    told = Refusal(answer.code, answer.message, answer.hint, getattr(answer, "details", None))
+    return "R" + msgspec.json.encode(told).decode()
 
 
 def _repeated(before: Answered, content: int, action: Action) -> Any:

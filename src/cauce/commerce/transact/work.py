@@ -125,6 +125,13 @@ class Work:
         shelf = self._shelves[of]
         return [row for key in shelf.touched if (row := shelf.rows[key]) is not None]
 
+    def before(self, of: Records[R], key: Key) -> R | None:
+        """The row with a key as it was before the command at work changed it."""
+        shelf = self._shelves[of]
+        touched = shelf.touched.get(key)
+        found: R | None = touched[0] if touched else shelf.rows.get(key)
+        return found
+
     def drop(self, of: Records[Any], *key: Any) -> None:
         self._set(of, key[0] if of.key_columns == 1 else key, None)
 
