@@ -22,14 +22,16 @@ Day = Annotated[str, Meta(pattern="^([0-9]{4}-[0-9]{2}-[0-9]{2})?$", description
 State = Literal["in", "low", "out"]
 SkuFilter = Annotated[str, Meta(max_length=200, description="Only of this product.")]
 PlaceFilter = Annotated[str, Meta(max_length=200, description="Only in this place.")]
-ChangeNumber = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+FeedCursor = Annotated[
+    str, Meta(pattern="^([0-9]{1,19}(-[0-9]{1,19})?)?$", description="How far the feed was read; empty for all.")
+]
 
 
 class StockLevel(Answer, frozen=True, kw_only=True):
     """What may be promised of a product in a place: `available`, which is never more than can be sold.
 
     `free` lies there, `held` of it is promised to somebody, `safety` is kept back; `low` is where it begins to be low.
-    `change` is the number of its last change. `later` comes until the day that was asked for.
+    `later` comes until the day that was asked for.
     """
 
     sku: str
@@ -40,7 +42,6 @@ class StockLevel(Answer, frozen=True, kw_only=True):
     held: int
     safety: int
     low: int
-    change: int
     distance_metres: float | None = None
     later: int = 0
 
@@ -432,7 +433,7 @@ class StockTask(Answer, frozen=True, kw_only=True):
 class ChangesQuery(Request, frozen=True, kw_only=True):
     """Which changes, and as seen by whom."""
 
-    after: Annotated[ChangeNumber, Meta(description="The number of the last change that is known; 0 for all.")] = 0
+    after: FeedCursor = ""
     channel: Channel = ""
     place: PlaceFilter = ""
     sku: SkuFilter = ""
@@ -440,29 +441,29 @@ class ChangesQuery(Request, frozen=True, kw_only=True):
 
 
 class StockChanges(Answer, frozen=True, kw_only=True):
-    """Levels in order of their changes; go on after `after`. `more` when there are more."""
+    """Stocks that changed, each as it is now; go on after `after`. `more` when there are more already."""
 
     items: list[StockLevel]
-    after: int
+    after: str
     more: bool
 
 
 class FeedQuery(Request, frozen=True, kw_only=True):
     """What the feed tells, and as seen by whom. The header `Last-Event-ID` wins over `after`."""
 
-    after: Annotated[ChangeNumber, Meta(description="The number of the last change that is known; 0 for all.")] = 0
+    after: FeedCursor = ""
     channel: Channel = ""
     place: PlaceFilter = ""
     sku: SkuFilter = ""
 
 
 class NewHook(Request, frozen=True, kw_only=True):
-    """An address that shall be told of changes, from now on or (`after` 0) from the beginning."""
+    """An address that shall be told of changes: first the whole, then what changes."""
 
     url: Annotated[str, Meta(min_length=1, max_length=2_000, description="https, on a public address.")]
     channel: Channel = ""
     place: PlaceFilter = ""
-    after: Annotated[int | None, Meta(ge=0, le=2**63 - 1, description="null: only what changes from now on.")] = None
+    only_changes: Annotated[bool, Meta(description="Leave the whole out: only what changes from now on.")] = False
 
 
 class StockHook(Answer, frozen=True, kw_only=True):
@@ -473,7 +474,7 @@ class StockHook(Answer, frozen=True, kw_only=True):
     channel: str
     place: str
     state: Literal["active", "paused"]
-    after: int
+    after: str
     failures: int
     fault: str
     next_try: Moment | None

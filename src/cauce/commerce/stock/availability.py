@@ -15,9 +15,9 @@ from cauce.engines.api import Reader, Row
 
 PLACES_MAX = 10_000
 STOCK = """
-select s.sku, s.place, s.safety, coalesce(a.posted, 0), coalesce(a.pending, 0), l.low, l.number, l.state
-from stock_level l join stock s on s.id = l.id left join account a on a.id = l.id"""
-"""One row for each product in a place: its limits, what is free, what of it is promised, and its change."""
+select s.sku, s.place, s.safety, s.low, coalesce(a.posted, 0), coalesce(a.pending, 0)
+from stock s left join account a on a.id = s.id"""
+"""One row for each product in a place: its limits, what is free, and what of it is promised."""
 
 
 class Available(NamedTuple):
@@ -25,7 +25,7 @@ class Available(NamedTuple):
 
     `free` lies there, `held` of it is promised, `safety` is kept back; `state` is *in*, *low* or *out*.
     `distance_metres` from where it was asked for, None when the place or the point is unknown. `later` is what comes
-    until the day that was asked for. `number` is the last change of this stock.
+    until the day that was asked for.
     """
 
     sku: str
@@ -36,7 +36,6 @@ class Available(NamedTuple):
     held: int
     safety: int
     low: int
-    number: int
     distance_metres: float | None = None
     later: int = 0
 
@@ -90,10 +89,10 @@ def expected_until(reader: Reader, sku: str, first: str, last: str) -> dict[str,
 def shown(rows: Iterable[Row], cap: Callable[[str, str], int | None]) -> list[Available]:
     """Rows of `STOCK` as what may be promised of them."""
     found = []
-    for sku, place, safety, posted, pending, low, number, _ in rows:
+    for sku, place, safety, low, posted, pending in rows:
         amount = rules.promised(posted, pending, safety, cap(sku, place))
         state = rules.state_of(amount, low)
-        found.append(Available(sku, place, amount, state, posted, pending, safety, low, number))
+        found.append(Available(sku, place, amount, state, posted, pending, safety, low))
     return found
 
 

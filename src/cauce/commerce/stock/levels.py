@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from cauce.commerce.ledger import api as ledger
+from cauce.commerce.ledger.api import Account
 from cauce.commerce.stock import rules
 from cauce.commerce.stock.store import (
     BOOK,
+    CHANGES,
+    CHANGES_KEPT,
     DEFAULTS,
     FREE,
     LEVELS,
@@ -16,6 +18,7 @@ from cauce.commerce.stock.store import (
     SEPARATOR,
     STOCKS,
     TASKS,
+    Change,
     Default,
     Level,
     Stock,
@@ -25,15 +28,12 @@ from cauce.commerce.stock.store import (
 )
 from cauce.commerce.transact.carrier import Action
 from cauce.commerce.transact.facts import Told
-from cauce.commerce.transact.records import Records
 from cauce.commerce.transact.work import Work
 from cauce.errors import DefinitionInvalid
 
-CHANGES = "stock_change"
+SERIES = "stock_change"
 """The series that numbers changes: the cursor of the feed."""
 TASK_OVERSOLD = "oversold"
-SHELF = frozenset({FREE, OVERSOLD})
-"""Accounts that say what lies on the shelf."""
 NAME_CHARACTERS_MAX = 200
 CHANNEL = "stock"
 """The channel of what happens to stock without anybody's doing."""
@@ -49,8 +49,9 @@ def opened(work: Work, sku: str, place: str) -> Level:
     _check_name("place", place)
     default = default_of(work, place)
     if work.get(STOCKS, id_) is None:
-        work.put(STOCKS, Stock(id_, sku, place, default.safety))
-    return work.put(LEVELS, Level(id_, work.number(CHANGES), rules.NEVER, default.low, -1, -1, 0, 0, 0))
+        work.put(STOCKS, Stock(id_, sku, place, default.safety, default.low))
+        fed(work, id_)
+    return work.put(LEVELS, Level(id_, -1, -1, 0, 0, 0))
 
 
 def default_of(work: Work, place: str) -> Default:
@@ -63,33 +64,64 @@ def watched(action: Action) -> Action:
 
     def handle(work: Work, command: Any) -> Any:
         answer = action.handle(work, command)
-        changed = work.changed(ledger.ACCOUNTS)
-        for subject in dict.fromkeys(row.subject for row in changed if row.name in SHELF and row.book == BOOK):
-            sku, _, place = subject.partition(SEPARATOR)
-            noted(work, sku, place)
+        for row in work.changed(ledger.ACCOUNTS):
+            if row.name == FREE and row.book == BOOK:
+                noted(work, row)
         return answer
 
-    def needs(command: Any) -> Iterator[tuple[Records[Any], int]]:
-        assert action.needs is not None
-        for of, key in action.needs(command):
-            yield of, key
-            if of is STOCKS:
-                yield LEVELS, key
-
-    return action._replace(handle=handle, needs=needs if action.needs else None)
+    return action._replace(handle=handle)
 
 
-def noted(work: Work, sku: str, place: str) -> Level:
-    """What is free, promised or kept back has changed: pays debts, tells thresholds, moves the feed on."""
-    level = settled(work, sku, place)
-    stock, free = work.need(STOCKS, level.id), work.get(ledger.ACCOUNTS, level.id)
-    available = (free.available if free else 0) - stock.safety
-    state = rules.state_of(available, level.low)
-    name = rules.crossing(level.state, state)
+def noted(work: Work, free: Account) -> None:
+    """What lies free of a stock, or is promised of it, has changed: pays debts, tells thresholds, feeds channels."""
+    before = work.before(ledger.ACCOUNTS, free.id)
+    stock = work.get(STOCKS, free.id)
+    if stock is None:
+        opened(work, *free.subject.split(SEPARATOR, 1))
+        stock = work.need(STOCKS, free.id)
+    if before is None or free.available > before.available:
+        settled(work, stock.sku, stock.place)
+        free = work.need(ledger.ACCOUNTS, free.id)
+    if before is not None:  # what is there for the first time does not come back
+        crossed(work, stock, before.available, free.available)
+    fed(work, free.id)
+
+
+def crossed(work: Work, stock: Stock, before: int, after: int, *, was: Stock | None = None) -> None:
+    """Tells the river when a change of what is available, or of what is kept back (`was`), crossed a threshold."""
+    was = was or stock
+    states = (
+        rules.state_of(before - was.safety, was.low),
+        rules.state_of(after - stock.safety, stock.low),
+    )
+    name = rules.crossing(*states)
     if name:
-        properties = {"sku": sku, "place": place, "available": max(0, available) / 1_000, "low": level.low / 1_000}
+        available = max(0, after - stock.safety)
+        properties = {
+            "sku": stock.sku,
+            "place": stock.place,
+            "available": available / 1_000,
+            "low": stock.low / 1_000,
+        }
         work.tell(Told(name=name, at=work.now, channel=CHANNEL, properties=properties))
-    return work.put(LEVELS, level._replace(number=work.number(CHANGES), state=state))
+
+
+def fed(work: Work, id_: int) -> None:
+    """The feed moves on by a change of a stock."""
+    number = work.number(SERIES)
+    work.append(CHANGES, Change(number % CHANGES_KEPT, number, id_))
+
+
+def relimited(work: Work, stock: Stock) -> Stock:
+    """Changes what is kept back of a stock, or when it is low."""
+    was = work.need(STOCKS, stock.id)
+    if was == stock:
+        return stock
+    free = work.get(ledger.ACCOUNTS, stock.id)
+    if free is not None:
+        crossed(work, stock, free.available, free.available, was=was)
+    fed(work, stock.id)
+    return work.put(STOCKS, stock)
 
 
 def owed(work: Work, sku: str, place: str) -> Task:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from cauce.commerce.stock.levels import default_of, noted, opened
+from cauce.commerce.stock.levels import default_of, opened, relimited
 from cauce.commerce.stock.store import CAPS, DEFAULTS, LEVELS, STOCKS, Cap
 from cauce.commerce.transact.carrier import Action, Command
 from cauce.commerce.transact.work import Work
@@ -70,11 +70,10 @@ def set_safety(work: Work, command: SetSafety) -> Limits:
         _follow(work, command.place)
         return Limits(command.place, ANY, default.safety, default.low)
     level = opened(work, command.sku, command.place)
-    safety = default.safety if own < 0 else own
-    work.put(STOCKS, work.need(STOCKS, level.id)._replace(safety=safety))
     work.put(LEVELS, level._replace(own=own))
-    level = noted(work, command.sku, command.place)
-    return Limits(command.place, command.sku, safety, level.low)
+    safety = default.safety if own < 0 else own
+    stock = relimited(work, work.need(STOCKS, level.id)._replace(safety=safety))
+    return Limits(command.place, command.sku, stock.safety, stock.low)
 
 
 def set_low(work: Work, command: SetLow) -> Limits:
@@ -85,10 +84,10 @@ def set_low(work: Work, command: SetLow) -> Limits:
         _follow(work, command.place)
         return Limits(command.place, ANY, default.safety, default.low)
     level = opened(work, command.sku, command.place)
+    work.put(LEVELS, level._replace(own_low=own))
     low = default.low if own < 0 else own
-    work.put(LEVELS, level._replace(low=low, own_low=own))
-    noted(work, command.sku, command.place)
-    return Limits(command.place, command.sku, work.need(STOCKS, level.id).safety, low)
+    stock = relimited(work, work.need(STOCKS, level.id)._replace(low=low))
+    return Limits(command.place, command.sku, stock.safety, stock.low)
 
 
 def set_cap(work: Work, command: SetCap) -> Capped:
@@ -125,11 +124,8 @@ def _follow(work: Work, place: str) -> None:
     for stock in stocks:
         level = opened(work, stock.sku, place)
         safety = stock.safety if level.own >= 0 else default.safety
-        low = level.low if level.own_low >= 0 else default.low
-        if (safety, low) != (stock.safety, level.low):
-            work.put(STOCKS, stock._replace(safety=safety))
-            work.put(LEVELS, level._replace(low=low))
-            noted(work, stock.sku, place)
+        low = stock.low if level.own_low >= 0 else default.low
+        relimited(work, stock._replace(safety=safety, low=low))
 
 
 def _checked(amount: int | None) -> int:

@@ -43,9 +43,9 @@ class Movement(NamedTuple):
 def movements(reader: Reader, sku: str, place: str | None = None, cursor: int = 0, limit: int = 50) -> list[Movement]:
     """Movements of a product (in one place), newest first, behind number `cursor` (0: from the newest).
 
-    Without `place`: of the `PLACES_MAX` places in which it changed last.
+    Without `place`: in the `PLACES_MAX` places that have most of it.
     """
-    accounts = _accounts(reader, sku, [place] if place is not None else _busiest(reader, sku))
+    accounts = _accounts(reader, sku, [place] if place is not None else _fullest(reader, sku))
     before, size = cursor or 2**63 - 1, min(limit, LIMIT_MAX)
     found: dict[int, Transfer] = {}
     # One question for each account and side, so that each is answered from the end of an index.
@@ -84,11 +84,11 @@ def _movement(sku: str, one: Transfer, names: Mapping[int, Account], fact: Said 
     )
 
 
-def _busiest(reader: Reader, sku: str) -> list[str]:
-    """The places in which a product changed last."""
+def _fullest(reader: Reader, sku: str) -> list[str]:
+    """The places that have most of a product."""
     rows = reader.select(
-        "select s.place from stock s join stock_level l on l.id = s.id where s.sku = ? "
-        f"order by l.number desc limit {PLACES_MAX}",
+        "select s.place from stock s left join account a on a.id = s.id where s.sku = ? "
+        f"order by coalesce(a.posted, 0) desc, s.place limit {PLACES_MAX}",
         (sku,),
     )
     return [place for (place,) in rows]

@@ -67,9 +67,12 @@ def table(
 
 def counts_by_state(reader: Reader, place: str = "") -> dict[str, int]:
     """How many stocks are in, low and out."""
-    where, told = (" where s.place = ? and l.state <> ''", [place]) if place else (" where l.state <> ''", [])
+    where, told = (" where s.place = ?", [place]) if place else ("", [])
     rows = reader.select(
-        f"select l.state, count(*) from stock_level l join stock s on s.id = l.id{where} group by l.state", told
+        "select case when coalesce(a.posted - a.pending, 0) - s.safety <= 0 then 'out' "
+        "when a.posted - a.pending - s.safety <= s.low then 'low' else 'in' end as state, count(*) "
+        f"from stock s left join account a on a.id = s.id{where} group by 1",
+        told,
     )
     return dict.fromkeys(rules.STATES, 0) | {state: int(count) for state, count in rows}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-IN, LOW, OUT, NEVER = "in", "low", "out", ""
+IN, LOW, OUT = "in", "low", "out"
 STATES = (IN, LOW, OUT)
 STOCK_OUT, STOCK_LOW, STOCK_BACK = "Stock Ran Out", "Stock Ran Low", "Stock Came Back"
 
@@ -15,8 +15,8 @@ def state_of(available: int, low: int) -> str:
 
 
 def crossing(before: str, after: str) -> str:
-    """The event that a change of state is, "" for none: what was never there does not run out or come back."""
-    if before in (after, NEVER):
+    """The event that a change of state is, "" for none."""
+    if before == after:
         return ""
     if after == OUT:
         return STOCK_OUT

@@ -23,12 +23,16 @@ SEPARATOR = "\x1f"
 
 
 class Stock(NamedTuple):
-    """One product in one place. `id` is that of its free account; `safety` is kept back from every promise."""
+    """One product in one place. `id` is that of its free account; `safety` is kept back from every promise.
+
+    It is low when `low` or less may be promised.
+    """
 
     id: int
     sku: str
     place: str
     safety: int
+    low: int
 
 
 class Reservation(NamedTuple):
@@ -46,22 +50,28 @@ class Reservation(NamedTuple):
 class Level(NamedTuple):
     """What else is known of a product in a place; `id` as in `Stock`.
 
-    `number` grows with every change of any stock: it is the cursor of the feed. `state` is *in*, *low*, *out*, or empty
-    when there never was any; `low` the amount at which stock is low. `own` and `own_low` are the safety stock and the
-    threshold of just this product here, -1 where those of the place hold. `counted` is the moment of the last physical
-    count (microseconds, 0 for none) and `amount` what was counted. `task` is the open task about what was sold and is
-    not there, 0 for none.
+    `own` and `own_low` are the safety stock and the threshold of just this product here, -1 where those of the place
+    hold. `counted` is the moment of the last physical count (microseconds, 0 for none) and `amount` what was counted.
+    `task` is the open task about what was sold and is not there, 0 for none.
     """
 
     id: int
-    number: int
-    state: str
-    low: int
     own: int
     own_low: int
     counted: int
     amount: int
     task: int
+
+
+class Change(NamedTuple):
+    """What may be promised of a stock has changed. Only the last `CHANGES_KEPT` are kept: `slot` is where in that ring.
+
+    `number` grows with every change.
+    """
+
+    slot: int
+    number: int
+    stock: int
 
 
 class Fact(NamedTuple):
@@ -172,9 +182,13 @@ class Hook(NamedTuple):
     by: str
 
 
-STOCKS = records("stock", Stock, indexes=(("sku", "place"), ("place", "sku")), checks=("safety >= 0",))
+CHANGES_KEPT = 131_072
+"""Who has not asked for longer than so many changes is told the whole again."""
+
+STOCKS = records("stock", Stock, indexes=(("sku", "place"), ("place", "sku")), checks=("safety >= 0", "low >= 0"))
 RESERVATIONS = records("reservation", Reservation, indexes=(("owner",),))
-LEVELS = records("stock_level", Level, indexes=(("number",),), checks=("low >= 0", "own >= -1", "amount >= 0"))
+LEVELS = records("stock_level", Level, checks=("own >= -1", "own_low >= -1", "amount >= 0"))
+CHANGES = records("stock_change", Change)
 FACTS = records("stock_fact", Fact, key_columns=2, indexes=(("stock", "occurred"),), sealed=True)
 COUNTINGS = records("stock_count", Counting, indexes=(("stock", "occurred"),), checks=("amount >= 0",), sealed=True)
 SHIPMENTS = records("stock_shipment", Shipment, indexes=(("state", "destination"),), checks=("origin <> destination",))
@@ -188,7 +202,7 @@ HOOKS = records("stock_hook", Hook)
 TABLES: tuple[Table, ...] = tuple(
     each.table
     for each in (
-        STOCKS, RESERVATIONS, LEVELS, FACTS, COUNTINGS, SHIPMENTS, EXPECTED, TASKS, CAPS, DEFAULTS, HOOKS,
+        STOCKS, RESERVATIONS, LEVELS, CHANGES, FACTS, COUNTINGS, SHIPMENTS, EXPECTED, TASKS, CAPS, DEFAULTS, HOOKS,
     )
 )  # fmt: skip
 

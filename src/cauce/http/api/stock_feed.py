@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -16,6 +16,7 @@ from starlette.responses import StreamingResponse
 from cauce.client.types import stock as types
 from cauce.commerce.stock import feed
 from cauce.commerce.stock.api import Available
+from cauce.commerce.stock.feed import Changes, Cursor
 from cauce.errors import Unreadable
 from cauce.http.api.operation import Call, Operation
 
@@ -44,7 +45,6 @@ def level_of(one: Available) -> types.StockLevel:
         held=one.held,
         safety=one.safety,
         low=one.low,
-        change=one.number,
         distance_metres=one.distance_metres,
         later=one.later,
     )
@@ -52,53 +52,45 @@ def level_of(one: Available) -> types.StockLevel:
 
 def changes(call: Call[types.ChangesQuery, None]) -> types.StockChanges:
     query = call.query
-    found = _changes(call.platform, query, query.after, query.limit + 1)
-    shown = found[: query.limit]
-    return types.StockChanges(
-        items=[level_of(one) for one in shown],
-        after=shown[-1].number if shown else query.after,
-        more=len(found) > len(shown),
-    )
+    found = _changes(call.platform, query, Cursor.read(query.after), query.limit)
+    return types.StockChanges(items=list(map(level_of, found.items)), after=found.cursor.text, more=found.more)
 
 
 async def stream(call: Call[types.FeedQuery, None]) -> StreamingResponse:
-    told = call.headers.get("last-event-id", "")
-    if told and not (told.isascii() and told.isdigit() and len(told) <= 19):
-        raise Unreadable(f"expected Last-Event-ID to be the number of a change, got {told[:40]!r}")
-    after = int(told) if told else call.query.after
-    return StreamingResponse(_events(call.platform, call.query, after), media_type=EVENTS)
+    cursor = Cursor.read(call.headers.get("last-event-id", "") or call.query.after)
+    return StreamingResponse(_events(call.platform, call.query, cursor), media_type=EVENTS)
 
 
-async def _events(platform: Platform, query: types.FeedQuery, after: int) -> AsyncIterator[bytes]:
-    """What changed behind a number, then a word that this was all, then what changes."""
-    yield f"retry: {RETRY_MS}\n\n".encode()
+async def _events(platform: Platform, query: types.FeedQuery, cursor: Cursor | None) -> AsyncIterator[bytes]:
+    """What changed behind a cursor, then a word that this was all, then what changes."""
+    yield b"retry: %d\n\n" % RETRY_MS
     ends = time.monotonic() + STREAM_SECONDS_MAX
     is_whole, spoken = False, time.monotonic()
     while time.monotonic() < ends:
-        found = await asyncio.to_thread(_changes, platform, query, after, LEVELS_PER_EVENT)
-        if found:
-            after = found[-1].number
-            yield event("levels", after, [level_of(one) for one in found])
-        if len(found) == LEVELS_PER_EVENT:
+        found = await asyncio.to_thread(_changes, platform, query, cursor, LEVELS_PER_EVENT)
+        cursor = found.cursor
+        if found.items:
+            spoken = time.monotonic()
+            yield event("levels", cursor, list(map(level_of, found.items)))
+        if found.more:
             continue
         if not is_whole:
             is_whole = True
-            yield event("whole", after, {})
-        elif not found and time.monotonic() - spoken < SILENCE_SECONDS_MAX:
-            await asyncio.sleep(LOOK_SECONDS)
-            continue
-        elif not found:
+            yield event("whole", cursor, {})
+        elif time.monotonic() - spoken >= SILENCE_SECONDS_MAX:
+            spoken = time.monotonic()
             yield COMMENT
-        spoken = time.monotonic()
+        await asyncio.sleep(LOOK_SECONDS)
 
 
-def event(name: str, id_: int, data: Any) -> bytes:
+def event(name: str, cursor: Cursor, data: Any) -> bytes:
     """One server-sent event."""
-    return b"event: %b\nid: %d\ndata: %b\n\n" % (name.encode(), id_, msgspec.json.encode(data))
+    return b"event: %b\nid: %b\ndata: %b\n\n" % (name.encode(), cursor.text.encode(), msgspec.json.encode(data))
 
 
-def _changes(platform: Platform, query: Any, after: int, limit: int) -> Sequence[Available]:
-    return feed.changes(platform.commerce.reader, after, limit, channel=query.channel, place=query.place, sku=query.sku)
+def _changes(platform: Platform, query: Any, cursor: Cursor | None, limit: int) -> Changes:
+    wish = feed.Wish(query.channel, query.place, query.sku)
+    return feed.changes(platform.commerce.reader, cursor, limit, wish)
 
 
 FEED_OPERATIONS = (
@@ -106,12 +98,13 @@ FEED_OPERATIONS = (
         name="stock.changes",
         method="GET",
         path="/v1/stock/changes",
-        summary="What changed of stock behind a number",
-        description="Of each stock only its last state. From 0 on it is the whole.",
+        summary="What changed of stock since",
+        description="Each stock as it is now. Without `after` it begins with the whole.",
         permission="commerce.read",
         handle=changes,
         query=types.ChangesQuery,
         answer=types.StockChanges,
+        errors=(Unreadable,),
     ),
     Operation(
         name="stock.feed",
@@ -119,7 +112,7 @@ FEED_OPERATIONS = (
         path="/v1/stock/feed",
         summary="Follow stock as it changes",
         description="Server-sent events: `levels` with a list of levels, and `whole` once everything of before was "
-        "told. The id of an event is the number of its last change; with `Last-Event-ID` it goes on there. The stream "
+        "told. With `Last-Event-ID` (or `after`) it goes on behind an event; it begins with the whole. The stream "
         "ends after a quarter of an hour, and clients come again by themselves.",
         permission="commerce.read",
         handle=stream,
