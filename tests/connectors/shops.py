@@ -122,21 +122,26 @@ class WooShop(FakeShop):
 
 
 class SquareShop(FakeShop):
-    """Events, locations and orders, each with cursors."""
+    """Locations, payments of one location each, and searches of orders and customers, each with cursors."""
 
-    def __init__(self, events: list[Any], orders: list[Any], locations: int = 12, **options: Any) -> None:
+    def __init__(self, payments: list[Any], orders: list[Any], customers: list[Any], **options: Any) -> None:
         super().__init__(**options)
-        self.events, self.orders = events, orders
-        self.locations = [{"id": f"L{number}"} for number in range(locations)]
+        self.payments, self.orders, self.customers = payments, orders, customers
+        self.locations = [{"id": f"L{number}"} for number in range(12)]
 
     def answer(self, path: str, query: dict[str, str], body: Any, headers: dict[str, str]) -> Reply:
         if headers.get("authorization") != f"Bearer {CREDENTIAL}":
             return FORBIDDEN
         if path == "/v2/locations":
             return 200, {}, {"locations": self.locations}
-        start = int(body.get("cursor", 0))
-        if path == "/v2/events":
-            return self._page("events", self.events, start)
+        start = int((body or query).get("cursor", 0))
+        if path == "/v2/payments":
+            assert (query["sort_field"], query["sort_order"]) == ("UPDATED_AT", "ASC")
+            listed = [one for one in self.payments if one["location_id"] == query["location_id"]]
+            since = from_iso(query["updated_at_begin_time"])
+            return self._page("payments", [one for one in listed if from_iso(one["updated_at"]) >= since], start)
+        if path == "/v2/customers/search":
+            return self._page("customers", self.customers, start)
         assert path == "/v2/orders/search"
         assert len(body["location_ids"]) <= 10
         return self._page("orders", [one for one in self.orders if one["location_id"] in body["location_ids"]], start)

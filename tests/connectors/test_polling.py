@@ -42,13 +42,18 @@ def woo_order(number: int, hours: float, **more: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def square_event(number: int, hours: float) -> dict[str, Any]:
-    payment = {
+def square_payment(number: int, hours: float) -> dict[str, Any]:
+    return {
         "id": f"P{number}", "status": "COMPLETED", "created_at": ago(hours), "updated_at": ago(hours),
-        "total_money": {"amount": 2_750, "currency": "EUR"}, "customer_id": f"C{number}",
+        "total_money": {"amount": 2_750, "currency": "EUR"},
+        "customer_id": f"C{number}", "location_id": f"L{number % 2}",
     }  # fmt: skip
-    held = {"type": "payment", "id": f"P{number}", "object": {"payment": payment}}
-    return {"type": "payment.updated", "event_id": f"e{number}", "created_at": ago(hours), "data": held}
+
+
+def square_event(type_: str, held: dict[str, Any]) -> bytes:
+    kind = type_.partition(".")[0]
+    data = {"type": kind, "id": held["id"], "object": {kind: held}}
+    return json.dumps({"type": type_, "event_id": "e1", "created_at": ago(0), "data": data}).encode()
 
 
 def square_order(number: int, hours: float) -> dict[str, Any]:
@@ -162,20 +167,18 @@ def test_woocommerce_goes_on_by_time_so_that_nothing_slips_between_pages(
         assert "quarantined" not in bench.counts()
 
 
-def test_square_fetches_events_and_whole_orders_of_every_place(platform: Platform) -> None:
-    shop = SquareShop(
-        [square_event(number, number) for number in range(5)], [square_order(number, 1) for number in range(12)]
-    )
+def test_square_fetches_payments_and_whole_orders_of_every_place_and_customers(platform: Platform) -> None:
+    payments = [square_payment(number, 9 - number) for number in range(5)]
+    payments.append({**square_payment(7, 1), "status": "APPROVED"})
+    customers = [{"id": f"C{number}", "given_name": "Ana", "updated_at": ago(1)} for number in range(3)]
+    shop = SquareShop(payments, [square_order(number, 1) for number in range(12)], customers)
     with shop.serving() as url:
         bench = Bench(platform, square, url)
-        bench.webhook(json.dumps(square_event(0, 0)).encode())
+        bench.webhook(square_event("payment.updated", payments[0]))
+        bench.webhook(square_event("customer.updated", customers[0]))
         bench.poll()
         names = bench.names()
-        assert (names.count("Payment Taken"), names.count("Receipt Issued"), names.count("Order Updated")) == (
-            5,
-            12,
-            12,
-        )
+        assert (names.count("Payment Taken"), names.count("Receipt Issued"), names.count("")) == (5, 12, 3)
         assert bench.counts()["duplicate"] == 2
         assert bench.module.API_URL.startswith("https://")
 

@@ -1,4 +1,4 @@
-"""Square: webhooks signed over the notification URL and the body, and a poll of its events and of whole orders.
+"""Square: webhooks signed over the notification URL and the body, and a poll of payments, orders and customers.
 
 A webhook about an order brings its number and state only, and orders of a till are never told as `order.created`; what
 was sold stands in the order itself, which the poll fetches. The money stands in `payment.updated`, which comes again
@@ -32,27 +32,26 @@ from cauce.connectors.webhooks import (
     parts,
     text,
 )
-from cauce.model import DAY, MINUTE, Received, Record, Source, to_iso
+from cauce.model import MINUTE, Received, Record, Source, to_iso
 
 NAME = "square"
 TITLE = "Square"
 API_URL = "https://connect.squareup.com"
 NEEDS_PUBLIC_URL = True
 CUSTOMER, LOYALTY = "square_customer", "square_loyalty"
-TAKEN, COUNTED, SAVED, PLACED, CANCELLED, REFUNDED = (
+TAKEN, COUNTED, CUSTOMER_SAVED, SAVED, PLACED, CANCELLED, REFUNDED = (
     "payment.taken",
     "inventory.counted",
+    "customer.saved",
     "order.saved",
     "order.placed",
     "order.cancelled",
     "order.refunded",
 )
-"""Topics of our own: what a payment, a list of counts, or a whole order attests."""
+"""Topics of our own: what a payment or a list of counts attests, and whole customers and orders."""
 PAGE_ITEMS = 100
 LOCATIONS_MAX = 10
 """Locations in one search of orders, as Square allows."""
-EVENT_DAYS = 28
-"""How long Square keeps its events."""
 _CARDS = {"ACTIVATE": "Gift Card Sold", "LOAD": "Gift Card Sold", "REDEEM": "Gift Card Redeemed"}
 _POINTS = {
     "ACCUMULATE_POINTS": ("Loyalty Points Earned", "accumulate_points"),
@@ -109,9 +108,12 @@ def _read(topic: str, body: Object, _source: Source) -> Told:
         return _payment(_object(body, "payment"))
     if topic == COUNTED:
         return _count(body)
+    if topic == CUSTOMER_SAVED:
+        return _customer(body, moment(body, "updated_at", "created_at"))
     id_ = f"{topic}:{needed(body, 'event_id')}"
     if topic in ("customer.created", "customer.updated"):
-        return _customer(body, id_)
+        customer = {"id": text(part(body, "data"), "id"), **_object(body, "customer")}
+        return _customer(customer, moment(customer, "updated_at") or moment(body, "created_at"))
     if topic in ("loyalty.account.created", "loyalty.account.updated"):
         return _loyalty_account(body, id_)
     if topic == "loyalty.event.created":
@@ -239,8 +241,8 @@ def _count(count: Object) -> Told:
     return Told(name, counted, {}, {}, properties, about=f"stock:{item}:{store}:{state}")
 
 
-def _customer(body: Object, id_: str) -> Told:
-    customer = _object(body, "customer")
+def _customer(customer: Object, occurred: int | None) -> Told:
+    number = needed(customer, "id")
     address = part(customer, "address")
     said = {
         "street": " ".join(filter(None, (text(address, "address_line_1"), text(address, "address_line_2")))),
@@ -261,10 +263,8 @@ def _customer(body: Object, id_: str) -> Told:
         "createdAt": text(customer, "created_at"),
         "isEmailUnsubscribed": unsubscribed,
     }
-    number = text(customer, "id") or text(part(body, "data"), "id")
     who = {**_somebody(number), "email": traits["email"], "phone": traits["phone"]}
-    occurred = moment(customer, "updated_at") or moment(body, "created_at")
-    return Told("", occurred, who, traits, {}, "identify", id_)
+    return Told("", occurred, who, traits, {}, "identify", about=f"customer:{number}")
 
 
 def _loyalty_account(body: Object, id_: str) -> Told:
@@ -373,39 +373,49 @@ def _other(topic: str, body: Object, id_: str) -> Told:
 
 
 def changes(api: Api, since: int) -> Iterator[Page]:
-    """Events of the last weeks that Square still has, then whole orders that changed since then (microseconds UTC).
-
-    Events must be made searchable once (`PUT /v2/events/enable`).
-    """
+    """Payments, whole orders and customers that changed since then (microseconds UTC), of every location."""
     api.headers["Authorization"] = f"Bearer {api.credential}"
-    start = to_iso(max(since, api.now - EVENT_DAYS * DAY + MINUTE))
-    yield from _events(api, {"filter": {"created_at": {"start_at": start}}})
+    start = to_iso(since)
     locations = [text(one, "id") for one in parts(api.get("/v2/locations").body, "locations")]
+    for location in locations:
+        yield from _payments(api, location, start)
+    order_query = {
+        "filter": {"date_time_filter": {"updated_at": {"start_at": start}}},
+        "sort": {"sort_field": "UPDATED_AT", "sort_order": "ASC"},
+    }
     for first in range(0, len(locations), LOCATIONS_MAX):
-        yield from _orders(api, locations[first : first + LOCATIONS_MAX], since)
+        some = locations[first : first + LOCATIONS_MAX]
+        for orders in _found(api, "orders", {"location_ids": some, "query": order_query}):
+            yield [fact for order in orders for fact in _attested(order)]
+    for customers in _found(api, "customers", {"query": {"filter": {"updated_at": {"start_at": start}}}}):
+        yield [Fact(CUSTOMER_SAVED, customer) for customer in customers]
 
 
-def _events(api: Api, query: Object) -> Iterator[Page]:
+def _payments(api: Api, location: str, start: str) -> Iterator[Page]:
+    query = {
+        "location_id": location,
+        "updated_at_begin_time": start,
+        "sort_field": "UPDATED_AT",
+        "sort_order": "ASC",
+        "limit": PAGE_ITEMS,
+    }
     cursor = ""
     while True:
-        asked = {"query": query, "limit": PAGE_ITEMS, **({"cursor": cursor} if cursor else {})}
-        body = api.post("/v2/events", asked).body
-        yield [fact for event in parts(body, "events") for fact in _facts(event, event)]
+        body = api.get("/v2/payments", {**query, **({"cursor": cursor} if cursor else {})}).body
+        taken = [one for one in parts(body, "payments") if text(one, "status") == "COMPLETED"]
+        yield [Fact(TAKEN, {"data": {"object": {"payment": payment}}}) for payment in taken]
         cursor = text(body, "cursor")
         if not cursor:
             return
 
 
-def _orders(api: Api, locations: list[str], since: int) -> Iterator[Page]:
-    query = {
-        "filter": {"date_time_filter": {"updated_at": {"start_at": to_iso(since)}}},
-        "sort": {"sort_field": "UPDATED_AT", "sort_order": "ASC"},
-    }
+def _found(api: Api, name: str, question: Object) -> Iterator[list[Object]]:
+    """Pages of a search."""
     cursor = ""
     while True:
-        asked = {"location_ids": locations, "query": query, "limit": PAGE_ITEMS}
-        body = api.post("/v2/orders/search", {**asked, **({"cursor": cursor} if cursor else {})}).body
-        yield [fact for order in parts(body, "orders") for fact in _attested(order)]
+        asked = {**question, "limit": PAGE_ITEMS, **({"cursor": cursor} if cursor else {})}
+        body = api.post(f"/v2/{name}/search", asked).body
+        yield parts(body, name)
         cursor = text(body, "cursor")
         if not cursor:
             return
