@@ -136,8 +136,8 @@ def _hand_over(platform: Platform, *, files: tuple[str, ...], options: dict[str,
     """Hands whole files to a connector. The same file twice changes nothing, when its facts have ids of their own."""
     found = registry.find("cauce.connectors", role="decode")
     connector = registry.pick(found, options["connector"], what="connector")
-    frame = getattr(connector, "frame", lambda body: [body])
-    records = {path: frame(open_body(path.read_bytes())) for path in matching(files)}
+    frame = getattr(connector, "frame", lambda body, _manner: [body])
+    records = {path: frame(open_body(path.read_bytes()), "") for path in matching(files)}
     source = Source(options["source"], options["channel"], event_bytes_max=IMPORTED_EVENT_BYTES_MAX)
     key = _made(platform, source)
     for bodies in records.values():

@@ -36,6 +36,7 @@ RECORD_BYTES = 2**20
 EVENTS_MAX = 100_000
 EPCS_MAX = 100_000
 FAULTS_MAX = 50
+SHOWN_MAX = 5
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -277,18 +278,23 @@ def _above(schema: Any, steps: list[str]) -> Iterator[Any]:
 # -- at the door ------------------------------------------------------------------------------------------------------
 
 
-def frame(body: bytes) -> list[bytes]:
+def frame(body: bytes, manner: str = "") -> list[bytes]:
     """Bodies of records for a capture document. Unreadable, with the first faults, when it is none.
 
-    A single event that is wrong is no fault of its document here: it goes to quarantine by itself.
+    With `manner` *capture* the document is taken whole or not at all, as the standard's capture interface does by
+    default; otherwise an event that is wrong is no fault of its document and goes to quarantine by itself.
     """
     try:
         document = msgspec.json.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
         raise Unreadable(f"the body is no JSON: {fault}", hint="Send an EPCISDocument") from None
-    faults = [fault for fault in document_faults(document) if not fault.path.startswith("/epcisBody/eventList/")]
+    faults = document_faults(document)
+    if manner != "capture":
+        faults = [fault for fault in faults if not fault.path.startswith("/epcisBody/eventList/")]
     if faults:
-        raise Unreadable(f"the body is no EPCISDocument: {faults[0]}", hint="See https://ref.gs1.org/standards/epcis/")
+        told = "; ".join(map(str, faults[:SHOWN_MAX]))
+        more = f" (and {len(faults) - SHOWN_MAX} more)" if len(faults) > SHOWN_MAX else ""
+        raise Unreadable(f"the body is no EPCISDocument: {told}{more}", hint="See https://ref.gs1.org/standards/epcis/")
     return framed(document)
 
 

@@ -53,7 +53,7 @@ class Fault(Exception):
 # -- at the door ------------------------------------------------------------------------------------------------------
 
 
-def frame(body: bytes) -> list[bytes]:
+def frame(body: bytes, _manner: str = "") -> list[bytes]:
     """Bodies of records for a POSLog document. Unreadable when it is no XML, or holds no transaction."""
     try:
         root = fromstring(body, forbid_dtd=True)
@@ -255,7 +255,7 @@ def _product(line: Element) -> dict[str, Any]:
         price = (abs(extended) / abs(quantity)).quantize(Decimal("0.000001"))
     told = {
         "sku": item if item != scanned else "",
-        "product_id": scanned or item,
+        "product_id": scanned,
         "gtin": scanned if scanned.isdigit() and len(scanned) in (8, 12, 13, 14) and ean.is_valid(scanned) else "",
         "name": _text(line, "Description"),
         "quantity": _plain(quantity),

@@ -51,6 +51,9 @@ _PATHS = {f"/v1/{name}": connector for name, connector in _LONG.items()}
 _PATHS |= {f"/v1/{name[0]}": connector for name, connector in _LONG.items()}
 _PATHS |= dict.fromkeys(("/v1/batch", "/v1/b", "/v1/import"), "tracking")
 _PATHS |= dict.fromkeys(("/batch", "/capture", "/e", "/i/v0/e", "/track"), "posthog")
+_PATHS |= {"/v1/epcis/capture": "epcis:capture"}
+_ACCEPTED = frozenset(("/v1/epcis/capture",))
+"""Paths whose protocol wants 202: what was sent is durable, and has its effect a little later."""
 _CHANNELS = "/v1/channels/"
 _METRICS = "/v1/m"
 """Where browser SDKs report on themselves: answered, not kept."""
@@ -112,7 +115,8 @@ class Intake:
         try:
             if method == "POST" and kind != "settings":
                 size = await self._take(scope, headers, path, receive)
-                await send({"type": "http.response.start", "status": 200, "headers": [*SUCCESS_HEADERS, *allowed]})
+                status = 202 if path.rstrip("/") in _ACCEPTED else 200
+                await send({"type": "http.response.start", "status": status, "headers": [*SUCCESS_HEADERS, *allowed]})
                 await send({"type": "http.response.body", "body": SUCCESS})
             elif method == "OPTIONS":
                 methods = b"GET, HEAD" if kind == "settings" else b"POST"
@@ -169,7 +173,8 @@ class Intake:
         """
         if source is None:
             raise Unauthorised("expected the write key of a source", hint="`cauce sources add` gives one")
-        bodies = await asyncio.to_thread(self._connectors[connector.partition(":")[0]].frame, plain)
+        name, _, manner = connector.partition(":")
+        bodies = await asyncio.to_thread(self._connectors[name].frame, plain, manner)
         received = time.time_ns() // 1_000
         await asyncio.gather(
             *(self._commit.append(source.name, connector, received, one, compress=True) for one in bodies)
