@@ -8,8 +8,10 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from cauce.app import Platform
+from cauce.cli.main import main
 from cauce.connectors import shopify, square, stripe, woocommerce
 from cauce.connectors.polling import ATTEMPTS_MAX, OVERLAP, Api, poll
 from cauce.connectors.webhooks import Delivery, framed
@@ -269,3 +271,22 @@ def test_a_credential_never_leaves_for_another_host() -> None:
         for elsewhere in ("https://evil.example/orders", "http://127.0.0.1:1/orders"):
             with pytest.raises(Unreadable, match="another host"):
                 api.get(elsewhere)
+
+
+def test_the_command_says_what_was_missing(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+
+    def cauce(*words: str, given: str = "") -> str:
+        result = CliRunner().invoke(main, ["--data", str(folder), *words], input=given)
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    with StripeShop([stripe_event(number, number) for number in range(3)], busy_every=0).serving() as url:
+        cauce("sources", "add", "shop", "--channel", "web")
+        cauce("sources", "connect", "shop", "stripe", "--api-url", url)
+        cauce("sources", "secret", "shop", "--for", "stripe", "--purpose", "api", given=CREDENTIAL)
+        found = json.loads(cauce("reconcile", "shop", "--since", to_iso(NOW - 30 * DAY), "--json"))
+        assert (found["poll"]["facts"], found["stored"], found["duplicate"]) == (3, 3, 0)
+        said = cauce("reconcile", "shop", "--since", to_iso(NOW - 30 * DAY))
+        assert "0 were missing and are stored now, 3 were there already" in said
+        assert "fetched until" in cauce("sources", "show", "shop")

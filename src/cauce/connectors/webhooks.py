@@ -151,7 +151,6 @@ def decode_with(read: Read, name: str, record: Record, source: Source) -> list[R
 
 def _received(read: Read, name: str, record: Record, source: Source, index: int, item: Object) -> Received:
     topic, body = item.get("topic"), item.get("body")
-    item["messageId"] = f"{name}:{_digest([topic, body])}"
     try:
         if not isinstance(topic, str) or not _TOPIC.fullmatch(topic):
             raise Fault("event_name_missing", "/topic", "the topic of a webhook", topic)
@@ -159,6 +158,7 @@ def _received(read: Read, name: str, record: Record, source: Source, index: int,
             raise Fault("object_expected", "/body", "an object", body)
         told = read(topic, body, source)
     except Fault as fault:
+        item["messageId"] = f"{name}:{_digest([topic, body])}"
         return refused(record, source, index, item, fault.reason)
     identifiers = _identifiers(told.identifiers)
     if not identifiers and told.name not in OF_NOBODY:
