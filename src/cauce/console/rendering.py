@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from typing import Any
 
@@ -11,6 +13,8 @@ from markupsafe import Markup, escape
 from cauce.console.catalogues import catalogues
 from cauce.console.static_files import files, url_of
 from cauce.console.words import Words, words_of
+
+PAUSE_SECONDS = 0.005
 
 
 def code(text: str) -> Markup:
@@ -44,12 +48,21 @@ def templates() -> Environment:
     return environment
 
 
-def warm() -> None:
-    """Compiles every template and reads every catalogue, so that nobody's first page waits for it."""
+def warm(folders: Sequence[str]) -> None:
+    """Compiles what all pages share and the templates of some folders, and reads what they say and show."""
     for language in catalogues():
         words_of(language).moment(0)
+    files()
+    for name in templates().list_templates(["html"]):
+        if name.rpartition("/")[0] in ("", *folders):
+            templates().get_template(name)
+
+
+def warm_all() -> None:
+    """Compiles every template. Pauses often: a page that is asked for meanwhile goes first."""
     for name in templates().list_templates(["html"]):
         templates().get_template(name)
+        time.sleep(PAUSE_SECONDS)
 
 
 @lru_cache(maxsize=64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 PATIENCE_SECONDS = 0.05
-"""How long a page waits for what it has never known; where that takes longer, it is shown without."""
+"""How long a page waits in all for what has never been known; where that takes longer, it is shown without."""
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -53,13 +54,18 @@ class Desk:
         """Has something done as soon as there is time for it."""
         self._slow.ask(name, errand)
 
-    def soon(self, name: str, compute: Callable[[Platform], T], seconds: float) -> T | None:
-        """The same for what takes longer than a page may: None until a thread of its own has computed it once."""
+    def soon(
+        self, name: str, compute: Callable[[Platform], T], seconds: float, patience_seconds: float = 0.0
+    ) -> T | None:
+        """The same for what takes longer than a page may: None until a thread of its own has computed it once.
+
+        It is waited for so long at most when it was never known.
+        """
         found = self._kept.get(name)
         if found is None:
             found = self._kept.setdefault(name, Cached(lambda: compute(self.platform), seconds))
         if found.is_due:
-            self._slow.ask(name, found.get, PATIENCE_SECONDS if found.peek() is None else 0.0)
+            self._slow.ask(name, found.get, patience_seconds if found.peek() is None else 0.0)
         return cast("T | None", found.peek())
 
 
@@ -75,6 +81,7 @@ class Visit:
         self.query = asked.query
         self.form = asked.form
         self.path = asked.path
+        self._patience_seconds = PATIENCE_SECONDS
 
     @property
     def actor(self) -> Actor:
@@ -122,4 +129,7 @@ class Visit:
 
     def soon(self, name: str, compute: Callable[[Platform], T], seconds: float = 10.0) -> T | None:
         """A value that takes long, such as a count of everybody: None while it is computed the first time."""
-        return self.desk.soon(name, compute, seconds)
+        began = time.monotonic()
+        found = self.desk.soon(name, compute, seconds, self._patience_seconds)
+        self._patience_seconds = max(0.0, self._patience_seconds - (time.monotonic() - began))
+        return found

@@ -100,7 +100,7 @@ def overview(visit: Visit) -> Answer:
 def _flow(visit: Visit) -> Flow | None:
     """The sum as it stands; None until the hours that settled have been added up once."""
     desk = visit.desk
-    if desk.soon("overview.settled", settled, SETTLED_SECONDS) is None:
+    if visit.soon("overview.settled", settled, SETTLED_SECONDS) is None:
         return None
     pulse = visit.kept("overview.pulse", lambda _platform: Pulse(), seconds=float("inf"))
 
