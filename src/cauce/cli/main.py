@@ -29,6 +29,7 @@ COMMANDS = {
     "bench": "bench",
     "catalogue": "catalogue",
     "clerk": "clerk",
+    "commerce": "commerce",
     "contracts": "contracts",
     "demo": "demo",
     "export": "export",

@@ -23,6 +23,7 @@ REMEMBERED_MAX = 100
 REPEATED = 0.1
 MISUSED = 0.02
 """Shares of commands that are sent once more, and of keys that are used for something else."""
+LATEST = 0.7
 
 PROGRAMME = """
 programme: storm
@@ -77,7 +78,7 @@ class Draws:
             case baskets.Put(), baskets.Kept():
                 self._note("basket", answer.basket)
             case placing.PlaceOrder(), placing.Standing():
-                self._note("order", (answer.number, answer.id, answer.total))
+                self._note("order", (answer.id, answer.total))
             case cards.IssueCard(), cards.CardShown():
                 self._note("card", answer.id)
             case paying.Authorise(), paying.Authorised():
@@ -95,10 +96,15 @@ class Draws:
         known = self._known.get(what)
         return self._chance.choice(known) if known else None
 
+    def _latest(self, what: str) -> Any:
+        """The newest of what was answered before, mostly; so that something becomes of it."""
+        known = self._known.get(what)
+        return known[-1] if known and self._chance.random() < LATEST else self._some(what)
+
     def _fresh(self) -> Command:
         makers: list[tuple[int, Callable[[], Command | None]]] = [
             (20, self._reserve), (10, self._end_reservation), (8, self._goods), (8, self._sell), (4, self._move),
-            (3, self._count), (10, self._basket), (12, self._order), (14, self._order_goes_on), (6, self._pay),
+            (3, self._count), (10, self._basket), (8, self._order), (24, self._order_goes_on), (6, self._pay),
             (8, self._earn), (6, self._redeem), (8, self._card),
         ]  # fmt: skip
         weights = [weight for weight, _ in makers]
@@ -184,33 +190,33 @@ class Draws:
         )  # fmt: skip
 
     def _order_goes_on(self) -> Command | None:
-        order = self._some("order")
+        order = self._latest("order")
         if order is None:
             return None
-        number = order[0]
-        changes = (changing.Change(line=1, amount=self._chance.choice((0, 1_000))),)
-        return self._chance.choice(
-            (
-                placing.Confirm(order=number),
-                changing.Cancel(order=number),
-                changing.Cancel(order=number, changes=changes),
-                changing.Advance(order=number, to="picked", changes=changes),
-                changing.Advance(order=number, to="shipped", changes=changes),
-                changing.Advance(order=number, to="delivered", changes=changes),
-                changing.Return(order=number, place=self._place(), changes=changes),
-            )
+        id_ = order[0]
+        changes = (changing.Change(line=1, amount=self._chance.choice((0, 0, 1_000))),)
+        steps = (
+            (3, placing.Confirm(order=id_)),
+            (3, changing.Advance(order=id_, to="picked", changes=changes)),
+            (3, changing.Advance(order=id_, to="shipped", changes=changes)),
+            (3, changing.Advance(order=id_, to="delivered", changes=changes)),
+            (3, changing.Return(order=id_, place=self._place(), changes=changes)),
+            (1, changing.Cancel(order=id_, changes=changes)),
+            (1, changing.Cancel(order=id_)),
         )
+        (step,) = self._chance.choices([command for _, command in steps], [weight for weight, _ in steps])
+        return step
 
     def _pay(self) -> Command | None:
         order = self._some("order")
         if order is None:
             return None
-        number, id_, total = order
+        id_, total = order
         fact = self._chance.choice(("authorised", "captured", "captured", "refunded"))
         amount = max(1, self._chance.choice((total, total, total // 2)))
         reference = f"{id_}-{fact}-{self._chance.randrange(3)}"
         return payments.RecordPayment(
-            order=number, provider="bank", reference=reference, fact=fact, amount=amount, currency="EUR"
+            order=id_, provider="bank", reference=reference, fact=fact, amount=amount, currency="EUR"
         )
 
     def _earn(self) -> Command | None:
@@ -221,6 +227,8 @@ class Draws:
             return earning.ClawBack(document=document, id=name, at=now, amount=self._chance.choice((500, 1_999)))
         line = purchases.Line(sku=self._sku(), amount=self._chance.choice((1_999, 4_500)))
         name = f"receipt-{self._name}-{self._chance.randrange(10**6)}"
+        if document is not None and self._chance.random() < 0.2:
+            name = document  # told by another channel too
         return earning.Earn(documents=(name,), who=(self._who(),), at=now, lines=(line,), currency="EUR")
 
     def _redeem(self) -> Command | None:
