@@ -58,7 +58,7 @@ class Archive:
 
     def bodies(self, positions: Iterable[int]) -> dict[int, StoredEvent]:
         found = (self.events[position - 1] for position in positions)
-        return {one.position: StoredEvent(0, tuple(range(len(one.identifiers))), one) for one in found}
+        return {one.position: StoredEvent(1, (one.position,) if one.identifiers else (), one) for one in found}
 
     def last_position(self) -> int:
         return len(self.events)
@@ -83,14 +83,16 @@ class River:
         return Follower(self.commerce, lambda: Sight(nullcontext, self.archive, self._identifiers))  # type: ignore[arg-type]
 
     def _identifiers(self, ids: Iterable[int]) -> list[Member]:
-        return []
+        """The identifiers of events, which are known here by their events' positions."""
+        named = {id_: self.archive.events[id_ - 1].identifiers[0] for id_ in ids}
+        return [Member(id_, one.kind, one.value, 0, 0, False) for id_, one in named.items()]
 
-    def tell(self, name: str, *, source: str = "pos", occurred: int = NOW, id: str = "", **properties: Any) -> Event:
+    def tell(
+        self, name: str, *, source: str = "pos", occurred: int = NOW, id: str = "", who: str = "", **properties: Any
+    ) -> Event:
         number = len(self.archive.events)
-        event = Event(
-            id or f"e{number}", source, "store", "track", name, occurred, NOW, 0, (Identifier("email", "a@b.es"),),
-            {}, properties,
-        )  # fmt: skip
+        named = (Identifier(*who.split(":")),) if who else ()
+        event = Event(id or f"e{number}", source, "store", "track", name, occurred, NOW, 0, named, {}, properties)
         return self.archive.tell(event)
 
     def follow(self) -> None:

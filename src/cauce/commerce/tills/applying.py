@@ -3,65 +3,32 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import msgspec
 
-from cauce.commerce.catalogue import api as catalogue
-from cauce.commerce.stock.counting import Count, Counted, count
-from cauce.commerce.stock.facts import Entry, Side, carried
-from cauce.commerce.stock.store import DAMAGED, FREE, SHRINKAGE, SOLD, SUPPLIER
-from cauce.commerce.tills import observing, rewarding
-from cauce.commerce.tills.deeds import AnyDeed, Cancel, Capture, Goods, Levels, Line, Order, Return, Sale
+from cauce.commerce.tills import carrying, ordering, rewarding
+from cauce.commerce.tills.deeds import AnyDeed, Cancel, Order, Return, Sale
 from cauce.commerce.tills.store import (
     APPLIED,
-    CANCELLED,
-    COUNTS,
     CURSORS,
-    DONE,
     DROPPED,
     FOLLOWER,
     PENDING,
-    RECEIPTS,
     STRANGE,
     UNFIT,
     WAITING,
     Cursor,
-    Done,
-    Pending,
-    Receipt,
     Strange,
     Unfit,
-    id_of,
 )
 from cauce.commerce.transact.records import Records
 from cauce.commerce.transact.work import AsksTables, Work
 from cauce.commerce.transact.writer import Action, Command
 from cauce.errors import Busy, CauceError, Ended, StorageBroken
 
-STEPS: dict[str, tuple[str, str]] = {
-    "sold": (FREE, SOLD),
-    "returned": (SOLD, FREE),
-    "received": (SUPPLIER, FREE),
-    "shipped": (FREE, SUPPLIER),
-    "unshipped": (SUPPLIER, FREE),
-    "damaged": (FREE, DAMAGED),
-    "destroyed": (FREE, SHRINKAGE),
-    "used": (FREE, SHRINKAGE),
-    "made": (SHRINKAGE, FREE),
-}
-"""How goods move: from which account of the ledger to which."""
-FACTORS: dict[tuple[str, str], tuple[int, int]] = {
-    ("GRM", "KGM"): (1, 1_000),
-    ("KGM", "GRM"): (1_000, 1),
-    ("MLT", "LTR"): (1, 1_000),
-    ("LTR", "MLT"): (1_000, 1),
-    ("CMT", "MTR"): (1, 100),
-    ("MTR", "CMT"): (100, 1),
-}
-"""(unit that was told, unit of the product) → by what an amount is multiplied, and divided."""
 PENDING_AT_ONCE = 500
 
 _logger = logging.getLogger(__name__)
@@ -163,7 +130,7 @@ def follow(work: Work, command: Follow) -> Followed:
     fresh: list[tuple[int, AnyDeed]] = []
     for index, deed in enumerate(command.deeds):
         with _blaming(index, deed):
-            done, waits = carry_out(work, deed)
+            done, waits = carrying.carry_out(work, deed)
         if done:
             fresh.append((index, deed))
         pending += waits
@@ -199,211 +166,13 @@ def _reward(work: Work, deed: AnyDeed) -> None:
         rewarding.clawed_back(work, deed)
     elif isinstance(deed, Cancel):
         rewarding.cancelled(work, deed)
+    elif isinstance(deed, Order):
+        ordering.rewarded(work, deed)
 
 
 def follow_needs(command: Follow) -> Iterator[tuple[Records[Any], int]]:
     for deed in command.deeds:
-        yield from _needs(deed)
-
-
-def carry_out(work: Work, deed: AnyDeed) -> tuple[bool, int]:
-    """Whether the deed was new, and how many of its lines wait for their product."""
-    return _HANDLERS[type(deed)](work, deed)
-
-
-# -- goods ------------------------------------------------------------------------------------------------------------
-
-
-def _sale(work: Work, deed: Sale) -> tuple[bool, int]:
-    return _receipt(work, deed, "sold", deed.number)
-
-
-def _goods(work: Work, deed: Goods) -> tuple[bool, int]:
-    return _receipt(work, deed, deed.step, deed.reference)
-
-
-def _receipt(work: Work, deed: Sale | Goods, step: str, number: str) -> tuple[bool, int]:
-    """Moves the goods of a receipt, unless it is known, or was cancelled before it came."""
-    id_, known = _looked_up(work, deed.key)
-    if known is not None:
-        return False, 0
-    where = deed.where
-    lines, waiting = _carried_lines(work, deed, step, deed.lines, id_)
-    work.put(
-        RECEIPTS,
-        Receipt(
-            id_, deed.key, COUNTS, step, number, where.source, where.channel, deed.place, where.at, _written(lines),
-            where.position,
-        ),
-    )  # fmt: skip
-    return True, waiting
-
-
-def _return(work: Work, deed: Return) -> tuple[bool, int]:
-    if not _first_time(work, deed):
-        return False, 0
-    _, waiting = _carried_lines(work, deed, "returned", deed.lines, 0)
-    return True, waiting
-
-
-def _cancel(work: Work, deed: Cancel) -> tuple[bool, int]:
-    """Takes back what a receipt did; one that comes later does nothing."""
-    id_, known = _looked_up(work, deed.cancelled)
-    where = deed.where
-    if known is None:
-        row = Receipt(
-            id_, deed.cancelled, CANCELLED, "", "", where.source, where.channel, "", where.at, "[]", where.position
-        )
-        work.put(RECEIPTS, row)
-        return True, 0
-    if known.state == CANCELLED:
-        return False, 0
-    for sku, amount in _read(known.lines):
-        _moved(work, known.step, Entry(sku, known.place, -amount, known.at, known.channel, known.number, where.source))
-    for waiting in work.select(PENDING, "receipt = ?", id_):
-        work.drop(PENDING, waiting.id)
-    work.put(RECEIPTS, known._replace(state=CANCELLED, lines="[]"))
-    return True, 0
-
-
-def _levels(work: Work, deed: Levels) -> tuple[bool, int]:
-    if not _first_time(work, deed):
-        return False, 0
-    amounts: dict[str, int] = {}
-    waiting = 0
-    for line in deed.lines:
-        found = _known(work, deed, line)
-        if found is None:
-            waiting += _wait(work, deed, line, 0)
-        else:
-            amounts[found[0]] = amounts.get(found[0], 0) + found[1]
-    if amounts:
-        lines = tuple(Counted(sku, amount) for sku, amount in amounts.items())
-        occurred = min(deed.where.at, work.now)
-        count(work, Count(place=deed.place, lines=lines, occurred=occurred, reference=deed.reference))
-    return True, waiting
-
-
-def _captured(work: Work, deed: Capture) -> tuple[bool, int]:
-    if not _first_time(work, deed):
-        return False, 0
-    observing.keep(work, deed)
-    return True, 0
-
-
-def _order(work: Work, deed: Order) -> tuple[bool, int]:
-    return _first_time(work, deed), 0
-
-
-_HANDLERS: dict[type[AnyDeed], Callable[[Work, Any], tuple[bool, int]]] = {
-    Sale: _sale,
-    Return: _return,
-    Cancel: _cancel,
-    Levels: _levels,
-    Goods: _goods,
-    Capture: _captured,
-    Order: _order,
-}
-
-
-def _needs(deed: AnyDeed) -> Iterator[tuple[Records[Any], int]]:
-    if isinstance(deed, Sale | Goods):
-        yield RECEIPTS, id_of(deed.key)
-    elif isinstance(deed, Cancel):
-        yield RECEIPTS, id_of(deed.cancelled)
-    else:
-        yield DONE, id_of(deed.key)
-
-
-# -- once -------------------------------------------------------------------------------------------------------------
-
-
-def _first_time(work: Work, deed: AnyDeed) -> bool:
-    """Notes that a deed has had its effect; False when it had before."""
-    id_ = id_of(deed.key)
-    while (known := work.get(DONE, id_)) is not None:
-        if known.key == deed.key:
-            return False
-        id_ += 1  # two keys with one hash: both are counted
-    work.put(DONE, Done(id_, deed.key, deed.where.position))
-    return True
-
-
-def _looked_up(work: Work, key: str) -> tuple[int, Receipt | None]:
-    """The id that a receipt has, or will have, and the receipt when it is known."""
-    id_ = id_of(key)
-    while (known := work.get(RECEIPTS, id_)) is not None:
-        if known.key == key:
-            return id_, known
-        id_ += 1
-    return id_, None
-
-
-# -- lines ------------------------------------------------------------------------------------------------------------
-
-
-def _carried_lines(
-    work: Work, deed: Sale | Goods | Return, step: str, lines: tuple[Line, ...], receipt: int
-) -> tuple[list[tuple[str, int]], int]:
-    """Moves what is known of the lines; the moved ones, and how many wait for their product."""
-    moved: list[tuple[str, int]] = []
-    waiting = 0
-    for line in lines:
-        found = _known(work, deed, line)
-        if found is None:
-            waiting += _wait(work, deed, line, receipt)
-            continue
-        sku, amount = found
-        where = deed.where
-        number = deed.reference if isinstance(deed, Goods) else deed.number
-        entry = Entry(sku, deed.place, amount, where.at, where.channel, number, where.source)
-        if isinstance(deed, Return):
-            _given_back(work, deed, entry)
-        else:
-            _moved(work, step, entry)
-        moved.append((sku, amount))
-    return moved, waiting
-
-
-def _moved(work: Work, step: str, entry: Entry) -> None:
-    """Moves goods as a step says; an amount below 0 the other way round."""
-    origin, target = STEPS[step]
-    if entry.amount < 0:
-        origin, target = target, origin
-        entry = msgspec.structs.replace(entry, amount=-entry.amount)
-    if entry.amount:
-        carried(work, entry, Side(entry.place, origin), Side(entry.place, target), step)
-
-
-def _given_back(work: Work, deed: Return, entry: Entry) -> None:
-    """Goods came back to where they now are, and leave the books of where they were sold."""
-    if not entry.amount:
-        return
-    entry = msgspec.structs.replace(entry, amount=abs(entry.amount))  # some tills count returns below 0
-    target = DAMAGED if deed.is_damaged else FREE
-    carried(work, entry, Side(deed.sold_at or entry.place, SOLD), Side(entry.place, target), "returned")
-
-
-def _known(work: Work, deed: AnyDeed, line: Line) -> tuple[str, int] | None:
-    """The product of a line and its amount in the product's own unit; None when nobody knows the product."""
-    sku = line.sku or next((sku for item in line.items if (sku := catalogue.resolve(work, deed.ids, item))), "")
-    if not sku:
-        return None
-    if not line.unit:
-        return sku, line.amount
-    found = catalogue.product(work, sku)
-    factor, divisor = FACTORS.get((line.unit, found.unit if found else ""), (1, 1))
-    return sku, round(line.amount * factor / divisor)
-
-
-def _wait(work: Work, deed: AnyDeed, line: Line, receipt: int) -> int:
-    """A line waits until somebody says what product it is."""
-    alone = msgspec.structs.replace(deed, lines=(line,))
-    catalogue.note_unknown(work, deed.ids, line.items[0], line.name)
-    id_ = work.number("till_pending")
-    body = msgspec.json.encode(alone).decode()
-    work.append(PENDING, Pending(id_, deed.ids, line.items[0], line.name, body, receipt, deed.where.position))
-    return 1
+        yield from carrying.needs(deed)
 
 
 def settle(work: Work, command: Settle) -> int:
@@ -411,36 +180,7 @@ def settle(work: Work, command: Settle) -> int:
     rows = work.select(
         PENDING, "channel = ? and item = ? order by id limit ?", command.channel, command.item, PENDING_AT_ONCE
     )
-    return sum(_settled(work, row) for row in rows)
-
-
-def _settled(work: Work, row: Pending) -> bool:
-    deed: Any = msgspec.json.decode(row.deed, type=AnyDeed)
-    (line,) = deed.lines
-    found = _known(work, deed, line)
-    if found is None:
-        return False
-    work.drop(PENDING, row.id)
-    line = msgspec.structs.replace(line, sku=found[0])
-    if isinstance(deed, Levels):
-        occurred = min(deed.where.at, work.now)
-        counted = (Counted(*found),)
-        count(work, Count(place=deed.place, lines=counted, occurred=occurred, reference=deed.reference))
-        return True
-    step = deed.step if isinstance(deed, Goods) else "sold"
-    lines, _ = _carried_lines(work, deed, step, (line,), row.receipt)
-    known = work.get(RECEIPTS, row.receipt) if row.receipt else None
-    if known is not None:
-        work.put(RECEIPTS, known._replace(lines=_written([*_read(known.lines), *lines])))
-    return True
-
-
-def _written(lines: list[tuple[str, int]]) -> str:
-    return msgspec.json.encode(lines).decode()
-
-
-def _read(lines: str) -> list[tuple[str, int]]:
-    return msgspec.json.decode(lines, type=list[tuple[str, int]])
+    return sum(carrying.settled(work, row) for row in rows)
 
 
 # -- what cannot be done ----------------------------------------------------------------------------------------------
@@ -468,7 +208,7 @@ def mend(work: Work, command: Mend) -> Followed:
     row = _waiting(work, command.position)
     new = waits = 0
     for deed in command.deeds:
-        done, waiting = carry_out(work, deed)
+        done, waiting = carrying.carry_out(work, deed)
         new, waits = new + done, waits + waiting
         if done and command.rewards:
             _reward(work, deed)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 
@@ -97,12 +95,22 @@ class Capture(Deed, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Order(Deed, frozen=True, kw_only=True, omit_defaults=True):
-    """What another system says of an order: `name` is the event's, `properties` what it told."""
+    """What another system says of one of its orders: how it stands (`lines`), or that it `is_cancelled`.
 
-    name: str
-    who: tuple[str, ...] = ()
+    `place` is where its goods come from, empty where nobody said; `is_fulfilled`: all of them have left. Money in
+    minor units of `currency`; `total` None when it was not told.
+    """
+
+    order: str
     lines: tuple[Line, ...] = ()
-    properties: dict[str, Any] = {}
+    who: tuple[str, ...] = ()
+    place: str = ""
+    currency: str = ""
+    total: int | None = None
+    shipping: int = 0
+    number: str = ""
+    is_fulfilled: bool = False
+    is_cancelled: bool = False
 
 
 AnyDeed = Sale | Return | Cancel | Levels | Goods | Capture | Order

@@ -23,7 +23,7 @@ class Rows(Protocol):
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which observed events are wanted. Values of one list are alternatives; times are in microseconds.    """
+    """Which observed events are wanted. Values of one list are alternatives; times are in microseconds."""
 
     types: Sequence[str] = ()
     actions: Sequence[str] = ()

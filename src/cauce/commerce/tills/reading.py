@@ -17,7 +17,8 @@ from cauce.model import Event
 
 RECEIPT, RETURNED, CANCELLED = "Receipt Issued", "Product Returned", "Receipt Cancelled"
 LEVEL = "Stock Level Changed"
-ORDERS = frozenset(("Order Completed", "Order Updated", "Order Cancelled", "Order Refunded"))
+ORDER_CANCELLED, ORDER_REFUNDED = "Order Cancelled", "Order Refunded"
+ORDERS = frozenset(("Order Completed", "Order Updated", ORDER_CANCELLED, ORDER_REFUNDED))
 NAMES = frozenset((RECEIPT, RETURNED, CANCELLED, LEVEL, movements.CAPTURED)) | ORDERS
 """Events that may mean something for commerce."""
 
@@ -77,7 +78,7 @@ def read(event: Event, habit: Habit, known: Known) -> list[AnyDeed]:
     if name == LEVEL:
         return [_level(event, habit, known)] if habit.levels else []
     if name in ORDERS:
-        return [_order(event, habit, known)] if habit.orders else []
+        return _order(event, habit, known) if habit.orders else []
     if name == movements.CAPTURED:
         return movements.read(told, _where(event), _ids(event, habit), known.place_of, moves=bool(habit.goods))
     return []
@@ -168,19 +169,36 @@ def _level(event: Event, habit: Habit, known: Known) -> Levels:
     )
 
 
-def _order(event: Event, habit: Habit, known: Known) -> Order:
+def _order(event: Event, habit: Habit, known: Known) -> list[AnyDeed]:
+    """What an order is told to be. What was paid back is a matter of money: goods come back as returns."""
     told = event.properties
-    _needed(told, "order_id")
+    lines = () if event.name in (ORDER_CANCELLED, ORDER_REFUNDED) else _order_lines(told, known)
+    if event.name == ORDER_REFUNDED or not (lines or event.name == ORDER_CANCELLED):
+        return []
     currency = text(told, "currency").upper()
-    return Order(
+    if lines and not currency:
+        raise Unfit("value_missing", "expected `currency` of the order, found none")
+    found = Order(
         where=_where(event),
         key=key_of("event", event.source, event.id),
         ids=_ids(event, habit),
-        name=event.name,
+        order=_needed(told, "order_id"),
+        lines=lines,
         who=who_of(event),
-        lines=_lines(told, currency, known),
-        properties=told,
+        place=known.place_of(text(told, "store_id")) or "",
+        currency=currency,
+        total=_minor(told, "total", currency, known) if number(told.get("total")) is not None else None,
+        shipping=_minor(told, "shipping", currency, known),
+        number=text(told, "order_number"),
+        is_fulfilled=text(told, "fulfillment_status").lower() == "fulfilled",
+        is_cancelled=event.name == ORDER_CANCELLED,
     )
+    return [found]
+
+
+def _order_lines(told: Mapping[str, Any], known: Known) -> tuple[Line, ...]:
+    lines = _lines(told, text(told, "currency").upper(), known)
+    return tuple(line for line in lines if line.amount > 0)
 
 
 def receipt_key(told: Mapping[str, Any], place: str, prefix: str) -> str:

@@ -118,6 +118,25 @@ class Habit(NamedTuple):
     by: str
 
 
+class OrderTold(NamedTuple):
+    """What a source has told of one of its orders. `id` is a hash of `key` (source and order); `facts` is JSON of what
+    came, in no particular order.
+    """
+
+    id: int
+    key: str
+    facts: str
+
+
+class OrderNamed(NamedTuple):
+    """An order by the number that receipts name: `receipts` (JSON of ids) that do; `recorded` is 1 once it is known."""
+
+    id: int
+    number: str
+    receipts: str
+    recorded: int
+
+
 class Observed(NamedTuple):
     """An event of EPCIS; `id` is its position in the river. Times in microseconds; words as in the Core Business
     Vocabulary; `declared` is 1 for an error declaration, `reason` why; `body` its JSON.
@@ -154,6 +173,8 @@ UNFIT = records("till_unfit", Unfit, indexes=(("state", "position"),))
 STRANGE = records("till_strange", Strange, key_columns=2)
 PLACE_NAMES = records("till_place", PlaceName, key_columns=2)
 HABITS = records("till_habit", Habit)
+ORDERS_TOLD = records("till_order_told", OrderTold)
+ORDERS_NAMED = records("till_order_named", OrderNamed)
 OBSERVED = records("epcis_event", Observed, indexes=(("event_id",), ("event_time",), ("step", "event_time")))
 OBSERVED_IN = records("epcis_named", ObservedIn, key_columns=3, indexes=(("id",),))
 TABLES: tuple[Table, ...] = tuple(
@@ -167,6 +188,8 @@ TABLES: tuple[Table, ...] = tuple(
         STRANGE,
         PLACE_NAMES,
         HABITS,
+        ORDERS_TOLD,
+        ORDERS_NAMED,
         OBSERVED,
         OBSERVED_IN,
     )
