@@ -93,7 +93,8 @@ def sweep(work: Work, command: SweepPoints) -> Swept:
 
 def _taken(work: Work, command: Adjust, why: str) -> None:
     other, left = counter(command.programme, ADJUSTED), -command.points
-    free = lots.spendable(work, command.programme, [command.member])
+    found = lots.open_lots(work, command.programme, [command.member])
+    free = [(lot, lots.available(work, lot)) for lot in found if lot.expires > work.now]
     if sum(part for _, part in free) < left:
         raise Shortage(
             f"{left} points are to be taken from {command.member}, {sum(part for _, part in free)} can be",

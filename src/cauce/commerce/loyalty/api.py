@@ -9,12 +9,13 @@ import msgspec
 from cauce.commerce.ledger import api as ledger
 from cauce.commerce.loyalty import adjusting, earning, programmes, redeeming
 from cauce.commerce.loyalty.calendar import day_of
-from cauce.commerce.loyalty.definition import PURCHASE, Programme, Reward, read_programme, stored_programme
+from cauce.commerce.loyalty.definition import PURCHASE, Programme, Reward, decimals_of, read_programme, stored_programme
 from cauce.commerce.loyalty.earning import ClawBack, Earn, Points
 from cauce.commerce.loyalty.lots import marks, place_of
 from cauce.commerce.loyalty.members import COUNTED_MAX, standing_of
 from cauce.commerce.loyalty.programmes import programmes as programmes_of
 from cauce.commerce.loyalty.programmes import unknown_programme, versions
+from cauce.commerce.loyalty.reading import document_of
 from cauce.commerce.loyalty.redeeming import OWNER, Redeemed, expired, shown
 from cauce.commerce.loyalty.rules import Line, ReturnedLine
 from cauce.commerce.loyalty.statement import Movement, Statement, moved, statement_of
@@ -44,7 +45,7 @@ from cauce.engines.api import Reader
 __all__ = [
     "ACTIONS", "COMPLETED", "FOREVER", "HELD", "OWNER", "PURCHASE", "TABLES", "Balance", "Figures", "Line", "LotLeft",
     "Movement", "Offer", "Points", "Programme", "Progress", "Purchase", "Redeemed", "ReturnedLine", "Reward",
-    "Statement", "Version", "balance", "claw_back", "earn", "expired", "figures", "found_programme", "members_of",
+    "Statement", "Version", "balance", "claw_back", "decimals_of", "document_of", "earn", "expired", "figures", "found_programme", "members_of",
     "offers", "pieces_left", "programmes_of", "purchases", "read_programme", "redemption", "redemptions", "statement",
     "stored_programme", "versions",
 ]  # fmt: skip

@@ -35,6 +35,10 @@ def document_of(document: Any) -> Any:
     if len(document) > DOCUMENT_CHARACTERS_MAX:
         raise DefinitionInvalid(f"expected at most {DOCUMENT_CHARACTERS_MAX} characters, got {len(document)}")
     try:
+        for token in yaml.scan(document, _Loader):
+            if isinstance(token, yaml.AnchorToken | yaml.AliasToken):  # a small text with many can mean a huge document
+                line = token.start_mark.line + 1
+                raise DefinitionInvalid(f"line {line}: anchors and aliases cannot be used here")
         return yaml.load(document, _Loader)  # noqa: S506 (a safe loader)
     except yaml.MarkedYAMLError as fault:
         line = fault.problem_mark.line + 1 if fault.problem_mark else 1
