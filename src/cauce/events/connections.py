@@ -105,7 +105,10 @@ class Connections:
     """Secrets and addresses by source and connector; any number of threads and processes."""
 
     def __init__(self, control: Control, audit: Audit, source_of: SourceOf, enlarge: Enlarge) -> None:
-        """`source_of` raises NotFound; `enlarge` gives a source room for what shops send, before its first secret."""
+        """`source_of` raises NotFound; `enlarge` gives a source room for what shops send, before its first secret.
+
+        Both look for what other processes changed, so they are asked before a transaction begins.
+        """
         self._control = control
         self._audit = audit
         self._source_of = source_of
@@ -206,6 +209,7 @@ class Connections:
 
     def revoke_secret(self, name: str, hint: str, *, by: Actor | str = "") -> None:
         """Makes a source's secret with that hint worthless and forgets it; NotFound when it has no such secret."""
+        self._source_of(name)
         with self._control.changing():
             living = [one for one in self.secrets(name) if one.revoked is None]
             if hint not in [one.hint for one in living]:
@@ -239,6 +243,7 @@ class Connections:
         _check_connector(connector)
         told = {"public_url": public_url, "api_url": api_url}
         changes = {field: checked_url(field, url.strip()) for field, url in told.items() if url is not None}
+        self._source_of(name)
         with self._control.changing():
             changed = msgspec.structs.replace(self.connection(name, connector), **changes)
             self._control.upsert(CONNECTIONS, [msgspec.structs.astuple(changed)])

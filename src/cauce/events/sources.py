@@ -76,7 +76,7 @@ class Sources:
         self._known = _Known({}, {})
         self._watch = control.watch(self._load)
         self._watch.refresh()
-        self.connections = Connections(control, audit, self.get, self._enlarge)
+        self.connections = Connections(control, audit, self._newest, self._enlarge)
 
     # -- asking -------------------------------------------------------------------------------------------------
 
@@ -190,6 +190,14 @@ class Sources:
 
     def _insert_key(self, key: str, name: str, created: int) -> None:
         self._control.upsert(KEYS, [(_hash(key), name, key[-HINT_CHARACTERS:], created, None)])
+
+    def _newest(self, name: str) -> Source:
+        """The source of that name, also when another process added it a moment ago."""
+        try:
+            return self.get(name)
+        except NotFound:
+            self._watch.reload()
+            return self.get(name)
 
     def _enlarge(self, source: Source, by: Actor | str) -> None:
         self.change(source.name, by=by, event_bytes_max=EVENT_BYTES_MAX)
