@@ -65,6 +65,22 @@ def table(
     return {(one.sku, one.place): one for one in found if wanted is None or one.place in wanted}
 
 
+def skus(reader: Reader, *, after: str = "", scarce: bool = False, place: str = "", limit: int = 50) -> list[str]:
+    """Products that have or had stock (in a place), in order; `scarce`: that are low or out somewhere."""
+    conditions, told = ["s.sku > ?"], [after]
+    if place:
+        conditions.append("s.place = ?")
+        told.append(place)
+    if scarce:
+        conditions.append("coalesce(a.posted - a.pending, 0) - s.safety <= s.low")
+    rows = reader.select(
+        f"select distinct s.sku from stock s left join account a on a.id = s.id where {' and '.join(conditions)} "
+        f"order by s.sku limit {min(limit, LIMIT_MAX + 1)}",
+        told,
+    )
+    return [sku for (sku,) in rows]
+
+
 def counts_by_state(reader: Reader, place: str = "") -> dict[str, int]:
     """How many stocks are in, low and out."""
     where, told = (" where s.place = ?", [place]) if place else ("", [])
