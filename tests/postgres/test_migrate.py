@@ -16,6 +16,10 @@ from cauce.app.migrate import MigrationReport, migrate
 from cauce.app.storage import MOVED
 from cauce.app.verify import verified
 from cauce.cli.main import main
+from cauce.commerce.proof import broken
+from cauce.commerce.stock.facts import Entry
+from cauce.commerce.stock.keeping import Receive
+from cauce.commerce.stock.reserving import Confirm, Line, Reserve
 from cauce.engines.postgres import Copier
 from cauce.engines.sqlite import SqliteReader, SqliteTables
 from cauce.errors import CauceError, Conflict, DefinitionInvalid, Locked, NotFound, StorageBroken
@@ -31,6 +35,8 @@ def embedded(folder: Path, seed: int = 21, events: int = 150) -> dict[str, list[
         for source in SOURCES.values():
             platform.sources.add(source)
         platform.access.accounts.add("ana", "steward", password="correct horse battery", by="tests")
+        platform.commerce.do(Receive(lines=(Entry("jacket", "s1", 5_000),)))
+        platform.commerce.do(Reserve(key="r", lines=(Line("jacket", "s1", 2_000),), seconds=86_400))
         platform.log.append(traffic(seed, events, with_garbage=True))
         platform.drain()
         platform.decide("person.erased", {"identifiers": ["user_id:user-3"], "suppress": True}, by="tests")
@@ -55,11 +61,15 @@ def test_everything_arrives_and_goes_on(tmp_path: Path, url: str) -> None:
     assert report.equal, [table for table in report.tables if not table.equal]
     names = {table.name for table in report.tables}
     assert {"log", "history", "state.pulse", "state.timeline", "control.sources", "control.account"} <= names
+    assert {"commerce.transfer", "commerce.hold", "commerce.command"} <= names
     with opened(folder, url, history_rows=40) as platform:
         assert state_of(platform) == before
         assert {source.name for source in platform.sources.list()} == set(SOURCES)
         assert platform.access.accounts.get("ana").role == "steward"
         assert [check for check in verified(platform) if not check.good] == []
+        repeated = platform.commerce.do(Reserve(key="r", lines=(Line("jacket", "s1", 2_000),), seconds=86_400))
+        assert platform.commerce.do(Confirm(reservation=repeated.id)).state == "confirmed"
+        assert broken(platform.commerce.reader, platform.commerce.now) == []
         first = platform.log.append(traffic(22, 40, with_decisions=False))
         assert first == report.records + 1
         platform.drain()
@@ -141,7 +151,7 @@ def test_a_target_that_is_in_use_is_refused(tmp_path: Path, url: str) -> None:
     (tmp_path / "other" / "secret.key").chmod(0o600)
     (tmp_path / "other" / "secret.key").write_bytes((tmp_path / "data" / "secret.key").read_bytes())
     with psycopg.connect(url, autocommit=True) as connection:
-        for schema in ("cauce", "cauce_state", "cauce_control", "cauce_replay"):
+        for schema in ("cauce", "cauce_state", "cauce_control", "cauce_commerce", "cauce_replay"):
             connection.execute(f"drop schema {schema} cascade".encode())
     opened(tmp_path / "other", url).close()
     with pytest.raises(Conflict, match="holds an installation already"):

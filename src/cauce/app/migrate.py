@@ -1,4 +1,4 @@
-"""From an embedded installation to PostgreSQL: copies log, state and control database, and proves that all is there.
+"""From an embedded installation to PostgreSQL: copies log, state, commerce and control, and proves that all is there.
 
 The history stays where it is, in the data folder. What was interrupted goes on where it stopped: records follow the
 last one that arrived, and tables that have not arrived are copied again. Until the proof is complete, nobody can open
@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from cauce.app.assembly import Parts, assemble
 from cauce.app.replay import TableReport, matched
 from cauce.app.storage import MOVED, EmbeddedStorage, fingerprint, postgres_engine
+from cauce.commerce.api import ALL_TABLES
 from cauce.engines.api import Log, Row, Table
 from cauce.engines.memory import MemoryLog, MemoryTables
 from cauce.engines.sqlite import SqliteLog, SqliteReader
@@ -77,7 +78,8 @@ def migrate(settings: Settings, url: str, on_progress: OnProgress) -> MigrationR
     secret = (home / "secret.key").read_bytes()
     with ExitStack() as stack:
         stack.enter_context(EmbeddedStorage(home).running())
-        stack.enter_context(_still(home / "log.db", home / "control.db"))
+        shop = [home / "commerce.db"] if (home / "commerce.db").exists() else []
+        stack.enter_context(_still(home / "log.db", home / "control.db", *shop))
         database = engine.Database(url)
         stack.callback(database.close)
         _prepare(database, secret)
@@ -90,6 +92,7 @@ def migrate(settings: Settings, url: str, on_progress: OnProgress) -> MigrationR
         sides = (
             Side(home / "state.db", database.state, state_tables(settings, secret)),
             Side(home / "control.db", database.control, tables_in(home / "control.db")),
+            *(Side(path, database.commerce, ALL_TABLES) for path in shop),
         )
         for side in sides:
             _copy_tables(side, database, copier, on_progress)
@@ -113,7 +116,7 @@ def _prepare(database: Database, secret: bytes) -> None:
     if not database.is_empty():
         raise Conflict(
             f"{database.place} holds an installation already",
-            hint="Migrate into an empty database, or drop the schemas cauce, cauce_state, cauce_control, cauce_replay",
+            hint="Migrate into an empty database, or drop the schemas cauce and cauce_…",
         )
     database.set_arriving(fingerprint(secret))
 
