@@ -6,6 +6,7 @@ from collections.abc import Callable
 from urllib.parse import quote
 
 from cauce.app import Platform
+from cauce.commerce.catalogue.api import products
 from cauce.console.guide import somebody_met
 from cauce.identity.api import text_of
 
@@ -46,6 +47,11 @@ def definition(platform: Platform) -> str:
     return f"/definitions/trait/{quote(platform.profiles.definitions()[0].name)}"
 
 
+def sku(platform: Platform) -> str:
+    """Some product of the catalogue, encoded."""
+    return quote(products(platform.commerce, limit=1)[0].sku)
+
+
 EXAMPLES: dict[str, Callable[[Platform], str]] = {
     "/people/{key:path}": lambda platform: f"/people/{person(platform)}",
     "/people/{key}/timeline": lambda platform: f"/people/{person(platform)}/timeline",
@@ -67,6 +73,12 @@ EXAMPLES: dict[str, Callable[[Platform], str]] = {
     "/accounts/{id:int}": lambda platform: f"/accounts/{account(platform)}",
     "/identity/rules/{position:int}": lambda platform: f"/identity/rules/{rules(platform)}",
     "/definitions/{sort}/{name:path}": definition,
+    "/products/sku/{sku:path}": lambda platform: f"/products/sku/{sku(platform)}",
+    "/products/edit": lambda platform: f"/products/edit?sku={sku(platform)}",
+    "/places/at/{id:path}": lambda _platform: "/places/at/S01",
+    "/places/edit": lambda _platform: "/places/edit?id=S01",
+    "/orders/{order:int}": lambda _platform: "/orders/1",
+    "/orders/of/{key:path}": lambda platform: f"/orders/of/{person(platform)}",
     "/definitions/new": lambda _platform: "/definitions/new?sort=trait",
 }
 WITHOUT = {

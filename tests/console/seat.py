@@ -22,11 +22,15 @@ from cauce.app import Platform
 from cauce.http.app import create_app
 from cauce.http.guard import Guard
 from cauce.settings import Settings
-from cauce.testing.world import World
+from cauce.testing.world import World, orders
+from cauce.testing.world import stock
+from cauce.testing.world.catalogue import furnish
 
 PEOPLE = 60
 DAYS = 10
 WHEN = "2026-10-01"
+CUSTOMERS = ("email:ana@tienda.es", "loyalty:9001", "phone:+34698765432", "email:luis@tienda.es")
+"""Whose orders and baskets there are."""
 
 
 def make(folder: Path) -> None:
@@ -40,6 +44,9 @@ def make(folder: Path) -> None:
             body = batch.sent_at(time.time_ns() // 1_000)
             platform.append(batch.source, "tracking", [msgspec.json.encode(body)])
         platform.drain()
+        furnish(platform)
+        orders.furnish(platform, CUSTOMERS, orders=16)
+        stock.furnish(platform)
 
 
 class Client:

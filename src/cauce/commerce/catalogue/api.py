@@ -32,9 +32,9 @@ from cauce.commerce.catalogue.nouns import (
 )
 from cauce.commerce.catalogue.rules import hours, pricing
 from cauce.commerce.catalogue.rules.checks import KINDS, ROLES, folded
-from cauce.commerce.catalogue.rules.codes import UNITS, gtin_or_none, is_whole
+from cauce.commerce.catalogue.rules.codes import UNITS, gtin_or_none, is_whole, zones
 from cauce.commerce.catalogue.rules.distance import distance, nearest_first
-from cauce.commerce.catalogue.rules.hours import clock, closing, day_at, next_opening, opens_on, promised
+from cauce.commerce.catalogue.rules.hours import clock, clock_at, closing, day_at, next_opening, opens_on, promised
 from cauce.commerce.catalogue.rules.money import exponent, minor, written
 from cauce.commerce.catalogue.store import PATH, PLACES, PRICES, PRODUCTS, TABLES, UNKNOWN, Rows, Source, row
 from cauce.errors import NotFound
@@ -57,6 +57,7 @@ __all__ = [
     "SpecialDay",
     "Unknown",
     "clock",
+    "clock_at",
     "closing",
     "day_at",
     "distance",
@@ -84,6 +85,7 @@ __all__ = [
     "unknown_count",
     "variants",
     "written",
+    "zones",
 ]
 
 ACTIONS = (

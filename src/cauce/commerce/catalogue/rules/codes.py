@@ -132,6 +132,11 @@ def zone(text: str) -> str:
     return text
 
 
+def zones() -> list[str]:
+    """All time zones, in order."""
+    return sorted(_zones())
+
+
 @cache
 def _zones() -> frozenset[str]:
     return frozenset(available_timezones())

@@ -128,6 +128,11 @@ def day_at(place: Hours, at: int) -> date:
     return datetime.fromtimestamp(at // SECOND, zone_info(place.zone)).date()
 
 
+def clock_at(place: Hours, at: int) -> str:
+    """What a clock in the place shows at an instant."""
+    return datetime.fromtimestamp(at // SECOND, zone_info(place.zone)).strftime("%H:%M")
+
+
 def clock(minutes: int) -> str:
     """Minutes since midnight as a clock shows them; 24:00 for the end of the day."""
     if minutes > DAY_MINUTES:
