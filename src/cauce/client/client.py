@@ -10,13 +10,18 @@ from urllib.parse import quote
 
 from msgspec import UNSET
 
+from cauce.client.catalogue import Items, Places, Products
+from cauce.client.epcis import Epcis
+from cauce.client.fulfilment import Fulfilment, Pickups
+from cauce.client.loyalty import Loyalty, Value
+from cauce.client.orders import Baskets, Orders
+from cauce.client.resource import PAGE_ITEMS, Resource
 from cauce.client.transport import TRIES_MAX, Transport
 from cauce.client.types import accounts, basics, data, definitions, identity, people, quarantine, sources, status
 from cauce.client.types.basics import Page
 
 Word = Literal["refuse", "unrefuse", "join", "unjoin", "retract", "restore"]
 Document = dict[str, Any]
-PAGE_ITEMS = 200
 
 
 class Client:
@@ -50,6 +55,16 @@ class Client:
         self.definitions = Definitions(self._transport)
         self.sql = Sql(self._transport)
         self.decisions = Decisions(self._transport)
+        self.products = Products(self._transport)
+        self.items = Items(self._transport)
+        self.places = Places(self._transport)
+        self.loyalty = Loyalty(self._transport)
+        self.value = Value(self._transport)
+        self.pickups = Pickups(self._transport)
+        self.fulfilment = Fulfilment(self._transport)
+        self.baskets = Baskets(self._transport)
+        self.orders = Orders(self._transport)
+        self.epcis = Epcis(self._transport)
         self.accounts = Accounts(self._transport)
         self.tokens = Tokens(self._transport)
         self.audit = Audit(self._transport)
@@ -64,13 +79,6 @@ class Client:
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-class Resource:
-    """What all resources are made of."""
-
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
 
 
 class Status(Resource):
@@ -106,10 +114,10 @@ class Sources(Resource):
         """The source with some fields changed, as in `SourceChange`."""
         return self._transport.ask("PATCH", f"/v1/sources/{_part(name)}", sources.Source, body=changes)
 
-    def arrivals(self, name: str, limit: int = 30) -> sources.Arrivals:
+    def arrivals(self, name: str, limit: int = 30) -> sources.SourceItems:
         """The last items of a source as they came, and what became of each."""
         path = f"/v1/sources/{_part(name)}/arrivals"
-        return self._transport.ask("GET", path, sources.Arrivals, query={"limit": limit})
+        return self._transport.ask("GET", path, sources.SourceItems, query={"limit": limit})
 
     def keys(self, name: str) -> Iterator[sources.Key]:
         return self._transport.pages(f"/v1/sources/{_part(name)}/keys", Page[sources.Key], {})

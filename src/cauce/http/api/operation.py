@@ -11,6 +11,7 @@ import msgspec
 from cauce.access.api import Actor
 from cauce.client.types.basics import Nothing
 from cauce.errors import CauceError, Unreadable
+from cauce.http.api.repetition import Kept
 
 if TYPE_CHECKING:
     from cauce.app import Platform
@@ -72,6 +73,9 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     `guard` gives what is there now, for the ETag: two people who change one definition do not overwrite each other.
     `audit` is the word for the audit trail and `subject` what it is about, never with a personal value; "" leaves none,
     because what it calls notes it itself. `is_look`: somebody saw a person, and changed nothing.
+    `kept` is what is written down of a change that carries an `Idempotency-Key`, so that its repetition is known after
+    a restart and at other doors: its *answer*; the bare *fact*, when the answer holds a secret or personal values; ""
+    when the command itself remembers its key (`Call.key`).
     `only_asks`: a POST that changes nothing, because its question is too long for an address.
     `example` is a body that can be sent, `parameters` an example of the query.
     """
@@ -94,6 +98,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     is_look: bool = False
     only_asks: bool = False
     subject: Callable[[AnyCall, Any], str] | None = None
+    kept: Kept = ""
     example: dict[str, Any] = {}
     parameters: dict[str, Any] = {}
 
@@ -145,6 +150,11 @@ PATH_PARTS: dict[str, PathPart] = {
     "token": PathPart("Id of a token.", "t_7a183qvc"),
     "sku": PathPart("SKU of a product. Encode `/`, `%`, `#` and `?`.", "ABR-00001-AZ"),
     "place": PathPart("Id of a place.", "S01"),
+    "order": PathPart("Number of an order.", "C-000001"),
+    "basket": PathPart(
+        "A person: `kind:value` or an id such as `p_7a183qvc78b00`; or the number of a basket.", "email:ana@tienda.es"
+    ),
+    "line": PathPart("Id of a line of a basket, which its client made.", "a1b2"),
     "programme": PathPart("Code of a loyalty programme.", "club"),
     "redemption": PathPart("Number of a redemption.", 1),
     "card": PathPart("Id of a gift card, which is not its number.", 1),

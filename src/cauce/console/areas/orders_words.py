@@ -1,0 +1,76 @@
+"""States, kinds of delivery and facts of payments, in words for people."""
+
+from __future__ import annotations
+
+from cauce.console.catalogues import marked
+
+STATES: dict[str, str] = {
+    "placed": marked("Placed"),
+    "allocated": marked("Allocated"),
+    "picked": marked("Picked"),
+    "ready": marked("Ready"),
+    "shipped": marked("Shipped"),
+    "delivered": marked("Delivered"),
+    "collected": marked("Collected"),
+    "returned": marked("Returned"),
+    "cancelled": marked("Cancelled"),
+}
+"""What a state is called."""
+
+MEANINGS: dict[str, str] = {
+    "placed": marked("Nothing is held for it yet"),
+    "allocated": marked("Held, to be picked"),
+    "picked": marked("Taken from the shelf"),
+    "ready": marked("Waiting for the customer or the carrier"),
+    "shipped": marked("On its way"),
+}
+"""What waits in a column of the board."""
+
+BADGES = {"delivered": "good", "collected": "good", "ready": "good", "returned": "warn", "cancelled": "bad"}
+
+KINDS: dict[str, str] = {
+    "ship": marked("Ship to an address"),
+    "pick_up": marked("Pick up in store"),
+    "reserve_in_store": marked("Reserve, pay in store"),
+    "curbside": marked("Curbside"),
+    "ship_to_store": marked("Ship to store"),
+    "endless_aisle": marked("Endless aisle"),
+    "order_ahead": marked("Order ahead"),
+}
+ICONS = {
+    "ship": "bolt",
+    "pick_up": "shop",
+    "reserve_in_store": "clock",
+    "curbside": "shop",
+    "ship_to_store": "shop",
+    "endless_aisle": "bolt",
+    "order_ahead": "clock",
+}
+
+ACTIONS: dict[str, str] = {
+    "placed": marked("Give up the place"),
+    "allocated": marked("Allocate"),
+    "picked": marked("Pick"),
+    "ready": marked("Make ready"),
+    "shipped": marked("Ship"),
+    "delivered": marked("Delivered"),
+    "collected": marked("Hand over"),
+}
+"""What somebody does to bring goods into a state."""
+
+FACTS: dict[str, str] = {
+    "authorised": marked("Authorised"),
+    "captured": marked("Captured"),
+    "refunded": marked("Refunded"),
+    "voided": marked("Voided"),
+}
+
+ENTRIES: dict[str, str] = {
+    "placed": marked("Order placed"),
+    "confirmed": marked("Order confirmed"),
+    "authorised": marked("Payment authorised"),
+    "captured": marked("Payment captured"),
+    "refunded": marked("Payment refunded"),
+    "voided": marked("Authorisation given up"),
+}
+"""Entries of the history about the order itself."""
