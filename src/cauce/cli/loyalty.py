@@ -54,8 +54,8 @@ def programme(platform: Platform, code: str, number: int | None, as_json: bool) 
     wanted = number or max(versions)
     if wanted not in versions:
         raise NotFound(f"{code} has no version {wanted}", hint=f"It has versions 1 to {max(versions)}")
-    document = msgspec.json.decode(versions[wanted].document)
-    output(as_json, document, lambda shown: msgspec.yaml.encode(shown).decode().rstrip())
+    written = versions[wanted].document
+    output(as_json, api.document_of(written), lambda _: written.rstrip())
 
 
 @loyalty.command()

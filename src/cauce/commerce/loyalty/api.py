@@ -45,9 +45,9 @@ from cauce.engines.api import Reader
 __all__ = [
     "ACTIONS", "COMPLETED", "FOREVER", "HELD", "OWNER", "PURCHASE", "TABLES", "Balance", "Figures", "Line", "LotLeft",
     "Movement", "Offer", "Points", "Programme", "Progress", "Purchase", "Redeemed", "ReturnedLine", "Reward",
-    "Statement", "Version", "balance", "claw_back", "decimals_of", "document_of", "earn", "expired", "figures", "found_programme", "members_of",
-    "offers", "pieces_left", "programmes_of", "purchases", "read_programme", "redemption", "redemptions", "statement",
-    "stored_programme", "versions",
+    "Statement", "Version", "balance", "claw_back", "decimals_of", "document_of", "earn", "expired", "figures",
+    "found_programme", "members_of", "offers", "pieces_left", "programmes_of", "purchases", "read_programme",
+    "redemption", "redemptions", "statement", "stored_programme", "versions",
 ]  # fmt: skip
 
 ACTIONS = (*programmes.ACTIONS, *earning.ACTIONS, *redeeming.ACTIONS, *adjusting.ACTIONS)

@@ -193,8 +193,8 @@ def read_programme(document: Any) -> Programme:
 
 @lru_cache(maxsize=500)
 def stored_programme(text: str) -> Programme:
-    """A programme as `ApplyProgramme` keeps it: JSON of what somebody wrote, which was valid then."""
-    return read_programme(msgspec.json.decode(text))
+    """A programme as `ApplyProgramme` keeps it: what somebody wrote, which was valid then."""
+    return read_programme(text)
 
 
 def _programme(read: Reading) -> Programme:

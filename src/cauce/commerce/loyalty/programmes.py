@@ -8,7 +8,6 @@ import msgspec
 
 from cauce.commerce.ledger import api as ledger
 from cauce.commerce.loyalty.definition import Programme, read_programme, stored_programme
-from cauce.commerce.loyalty.reading import document_of
 from cauce.commerce.loyalty.store import HEADS, VERSIONS, Head, Version, reward_place
 from cauce.commerce.transact.carrier import Action, Command
 from cauce.commerce.transact.work import Work
@@ -69,8 +68,7 @@ def apply_programme(work: Work, command: ApplyProgramme) -> Applied:
         )
     _supply(work, before, wanted)
     version = head.version + 1 if head else 1
-    text = msgspec.json.encode(document_of(command.document)).decode()
-    work.append(VERSIONS, Version(wanted.programme, version, work.now, command.by, text))
+    work.append(VERSIONS, Version(wanted.programme, version, work.now, command.by, command.document))
     versions = [*(_versions(head.versions) if head else ()), Since(version, work.now)]
     work.put(HEADS, Head(wanted.programme, version, 1, msgspec.json.encode(versions).decode()))
     return Applied(wanted.programme, version, work.now, True)

@@ -31,7 +31,7 @@ class Head(NamedTuple):
 
 
 class Version(NamedTuple):
-    """A programme as it was applied: JSON of what somebody wrote. It holds for what happens from `at` on."""
+    """A programme as it was applied: what somebody wrote, word for word. It holds for what happens from `at` on."""
 
     programme: str
     version: int

@@ -8,8 +8,6 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import quote
 
-import msgspec
-
 from cauce.app.definitions import as_yaml, difference
 from cauce.commerce.loyalty import api
 from cauce.commerce.loyalty.adjusting import Adjust
@@ -179,7 +177,7 @@ def member(visit: Visit) -> Answer:
         "memberships": [parts.membership(visit, who, each) for each in balances],
         "redemptions": parts.redemptions(visit, who),
         "cards": [parts.card_told(visit, each) for each in value.cards_of(commerce.reader, who)],
-        "statements": [parts.statement(visit, each, names[each.programme]) for each in statements],
+        "statements": [parts.statement(visit, who, each, names[each.programme]) for each in statements],
         "programmes": _programmes_to_give(visit, who),
         "once": secrets.token_hex(8),
         **period,
@@ -356,7 +354,9 @@ def _stock(visit: Visit, programme: api.Programme) -> dict[str, str]:
 
 
 def _text_of(version: api.Version) -> str:
-    return as_yaml(msgspec.json.decode(version.document))
+    """As it was written; what came as JSON of a program in lines that can be read."""
+    written = version.document
+    return as_yaml(api.document_of(written)) if written.lstrip().startswith("{") else written
 
 
 def _text(visit: Visit) -> str:
@@ -379,12 +379,8 @@ def _checked(visit: Visit, code: str, text: str) -> dict[str, Any]:
     lines = []
     if code:
         shown = api.versions(visit.platform.commerce.reader, code)
-        lines = difference(_text_of(shown[-1]), as_yaml(msgspec.json.decode(msgspec.json.encode(_document(text)))))
+        lines = difference(_text_of(shown[-1]), text)
     return {"faults": [], "told": told.told(found, visit.words), "lines": lines, "name": found.name}
-
-
-def _document(text: str) -> Any:
-    return api.document_of(text)
 
 
 def _guessed(typed: str) -> str:

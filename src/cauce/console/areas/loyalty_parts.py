@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -24,7 +24,7 @@ from cauce.profiles.masking import masked_text
 MOVEMENTS_MAX = 500
 LOTS_SHOWN = 24
 MONTHS_SHOWN = 14
-WIDTH, HEIGHT = 640, 74
+WIDTH, HEIGHT = 400, 72
 _STEP = re.compile(r"([A-Za-z_]+)|\[(\d+)\]")
 
 
@@ -117,7 +117,7 @@ def ladder(found: api.Progress, programme: Programme, visit: Visit) -> Markup:
     offset = len(steps) - len(levels)
     for index, level in enumerate(levels):
         x = left + (index + offset) * scale
-        anchor = "start" if x < left + 60 else "end" if x > right - 60 else "middle"
+        anchor = "start" if x < left + 50 else "end" if x > right - 50 else "middle"
         held = ' class="held"' if level.tier == found.tier else ""
         parts += [
             f'<circle{held} cx="{x:.1f}" cy="{middle}" r="8"/>',
@@ -191,9 +191,11 @@ def rewards(visit: Visit, who: Sequence[str], programme: Programme) -> list[dict
     ]
 
 
-def statement(visit: Visit, found: api.Statement, name: str) -> dict[str, Any]:
+def statement(visit: Visit, who: Sequence[str], found: api.Statement, name: str) -> dict[str, Any]:
     """A statement as one reads it: the sums, then movement by movement."""
     words = visit.words
+    bought = api.purchases(visit.platform.commerce.reader, who, found.programme, MOVEMENTS_MAX)
+    days = {each.document: words.day(each.at) for each in bought}
     sums = [
         (visit.say("Earned"), found.earned, "+"),
         (visit.say("Spent"), -found.spent, ""),
@@ -215,6 +217,7 @@ def statement(visit: Visit, found: api.Statement, name: str) -> dict[str, Any]:
                 "sort": visit.say(told.SORTS[move.sort]),
                 "kind": move.sort,
                 "why": _why(visit, move),
+                "bought": _bought(visit, move, days),
                 "points": signed(move.points, words),
                 "is_less": move.points < 0,
                 "balance": words.number(move.balance),
@@ -223,6 +226,12 @@ def statement(visit: Visit, found: api.Statement, name: str) -> dict[str, Any]:
         ],
         "left_out": len(found.movements) - len(shown),
     }
+
+
+def _bought(visit: Visit, move: api.Movement, days: Mapping[str, str]) -> str:
+    """The day of the purchase, where it was booked on a later one."""
+    day = days.get(move.why, "") if move.sort == "earned" else ""
+    return visit.say("bought on %(day)s", day=day) if day and day != visit.words.day(move.at) else ""
 
 
 def _why(visit: Visit, move: api.Movement) -> str:
@@ -243,9 +252,7 @@ def redemptions(visit: Visit, who: Sequence[str]) -> list[dict[str, Any]]:
             "id": each.id,
             "name": each.name,
             "points": words.number(each.points),
-            "state": visit.say(
-                told.STATES["expired" if each.state == "held" and each.due <= commerce.now else each.state]
-            ),
+            "state": visit.say(told.STATES[_state(each, commerce.now)]),
             "is_open": each.state == "held" and each.due > commerce.now,
             "moment": words.moment(each.at),
             "due": words.moment(each.due),

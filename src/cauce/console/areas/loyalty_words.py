@@ -18,7 +18,7 @@ SORTS = {
 }
 STATES = {
     "held": marked("promised"),
-    "completed": marked("given"),
+    "completed": marked("given out"),
     "cancelled": marked("cancelled"),
     "expired": marked("ran out"),
 }

@@ -37,7 +37,7 @@ def programme_of(call: AnyCall, code: str) -> types.Programme:
         name=definition.name,
         version=head.version,
         is_open=bool(head.is_open),
-        definition=msgspec.json.decode(version.document),
+        definition=api.document_of(version.document),
         figures=figures_of(api.figures(reader, code)),
     )
 
@@ -182,7 +182,7 @@ def programme_versions(call: AnyCall) -> types.ProgrammeVersions:
     return types.ProgrammeVersions(
         items=[
             types.ProgrammeVersion(
-                version=each.version, applied=told(each.at), by=each.by, definition=msgspec.json.decode(each.document)
+                version=each.version, applied=told(each.at), by=each.by, definition=api.document_of(each.document)
             )
             for each in api.versions(reader, code)
         ]
