@@ -102,6 +102,7 @@ __all__ = [
     "as_yaml",
     "bought",
     "checked",
+    "choice",
     "choices",
     "codes",
     "counts",
@@ -427,16 +428,24 @@ def choices(rows: Rows, *, order_id: int = 0, before: int = 0, limit: int = 50) 
         conditions.append("id < ?")
         parameters.append(before)
     sql = f"select {CHOICES.columns} from {CHOICES.name} where {' and '.join(conditions)} order by id desc limit ?"
-    return [
-        ChoiceSeen(
-            id=row.id,
-            at=row.at,
-            by=row.by,
-            wish=msgspec.json.decode(row.wish, type=Wish),
-            sourced=msgspec.json.decode(row.sourced, type=Sourced),
-        )
-        for row in map(CHOICES.of, rows.select(sql, (*parameters, limit)))
-    ]
+    return [_choice(row) for row in rows.select(sql, (*parameters, limit))]
+
+
+def choice(rows: Rows, id_: int) -> ChoiceSeen | None:
+    """One decision, None when there is none of that number."""
+    found = rows.select(f"select {CHOICES.columns} from {CHOICES.name} where id = ?", (id_,))
+    return _choice(found[0]) if found else None
+
+
+def _choice(row: Any) -> ChoiceSeen:
+    chosen = CHOICES.of(row)
+    return ChoiceSeen(
+        id=chosen.id,
+        at=chosen.at,
+        by=chosen.by,
+        wish=msgspec.json.decode(chosen.wish, type=Wish),
+        sourced=msgspec.json.decode(chosen.sourced, type=Sourced),
+    )
 
 
 def versions(rows: Rows, limit: int = 100) -> list[VersionSeen]:

@@ -111,7 +111,7 @@ def as_document(rules: Rules) -> dict[str, Any]:
 
 def as_yaml(rules: Rules) -> str:
     """Rules as people write them."""
-    return yaml.safe_dump(as_document(rules), allow_unicode=True, sort_keys=False, width=110)
+    return yaml.safe_dump(as_document(rules), allow_unicode=True, sort_keys=False, width=110, default_flow_style=None)
 
 
 def read_rules(document: Any) -> Rules:
