@@ -85,8 +85,10 @@ def get_product(call: AnyCall) -> types.CatalogueProduct:
 
 
 def put_product(call: Call[Nothing, types.ProductFields]) -> types.CatalogueProduct:
+    before = api.product(call.platform.commerce, call.path["sku"])
     product = msgspec.convert({**asdict(call.body), "sku": call.path["sku"]}, nouns.Product)
-    call.platform.commerce.do(PutProduct(product=product, by=call.actor.name))
+    expected = before.version if before else 0  # what the ETag was compared with, whichever process changes it now
+    call.platform.commerce.do(PutProduct(product=product, by=call.actor.name, expected=expected))
     return get_product(call)
 
 
@@ -211,8 +213,10 @@ def get_place(call: AnyCall) -> types.Place:
 
 
 def put_place(call: Call[Nothing, types.PlaceFields]) -> types.Place:
+    before = api.place(call.platform.commerce, call.path["place"])
     place = msgspec.convert({**msgspec.to_builtins(call.body), "id": call.path["place"]}, nouns.Place)
-    call.platform.commerce.do(PutPlace(place=place, by=call.actor.name))
+    expected = before.version if before else 0
+    call.platform.commerce.do(PutPlace(place=place, by=call.actor.name, expected=expected))
     return get_place(call)
 
 
@@ -314,6 +318,7 @@ PRODUCTS = (
         summary="Put in many products",
         description="All in one transaction; one that is refused leaves the others alone.",
         permission="commerce.write",
+        kept="answer",
         handle=put_products,
         body=types.ManyProducts,
         answer=types.PutOutcomes,
@@ -339,6 +344,7 @@ PRODUCTS = (
         path="/v1/products/{sku}",
         summary="Put a product in",
         permission="commerce.write",
+        kept="answer",
         handle=put_product,
         guard=get_product,
         body=types.ProductFields,
@@ -355,6 +361,7 @@ PRODUCTS = (
         summary="Change a product",
         description="What is not named stays.",
         permission="commerce.write",
+        kept="answer",
         handle=change_product,
         guard=get_product,
         body=types.ProductChange,
@@ -371,6 +378,7 @@ PRODUCTS = (
         summary="Retire a product",
         description="It is not listed any more. Its ids are still understood, because late receipts name them.",
         permission="commerce.write",
+        kept="answer",
         handle=retire_product,
         guard=get_product,
         status=204,
@@ -396,6 +404,7 @@ PRODUCTS = (
         summary="Set prices of a product",
         description="In the place of all that it has; with `add` beside them.",
         permission="commerce.write",
+        kept="answer",
         handle=set_prices,
         guard=get_prices,
         body=types.NewPrices,
@@ -461,6 +470,7 @@ ITEMS = (
         summary="Resolve an id, or put it into the queue",
         description="What nobody knows waits until somebody says what it means; `sku` is empty until then.",
         permission="commerce.write",
+        kept="answer",
         handle=see_item,
         body=types.ItemToSee,
         answer=types.SeenItem,
@@ -477,6 +487,7 @@ ITEMS = (
         summary="Say which product an id means",
         description="From now on, for everything that comes with it; what waited in the queue leaves it.",
         permission="commerce.write",
+        kept="answer",
         handle=map_item,
         body=types.NewItem,
         answer=types.MappedItem,
@@ -493,6 +504,7 @@ ITEMS = (
         summary="Take back what an id means",
         description="Answers the ids that its product still has.",
         permission="commerce.write",
+        kept="answer",
         handle=unmap_item,
         body=types.ItemToForget,
         answer=types.ChannelItems,
@@ -509,6 +521,7 @@ ITEMS = (
         summary="Say that an unknown id is no goods",
         description="A bag or a delivery charge: it waits for nobody. With `ignored` false it waits again.",
         permission="commerce.write",
+        kept="answer",
         handle=ignore_item,
         body=types.ItemToIgnore,
         answer=types.UnknownItem,
@@ -549,6 +562,7 @@ PLACES = (
         path="/v1/places/{place}",
         summary="Put a place in",
         permission="commerce.write",
+        kept="answer",
         handle=put_place,
         guard=get_place,
         body=types.PlaceFields,
@@ -565,6 +579,7 @@ PLACES = (
         summary="Change a place",
         description="What is not named stays.",
         permission="commerce.write",
+        kept="answer",
         handle=change_place,
         guard=get_place,
         body=types.PlaceChange,
@@ -581,6 +596,7 @@ PLACES = (
         summary="Retire a place",
         description="It is closed for good and not listed any more.",
         permission="commerce.write",
+        kept="answer",
         handle=retire_place,
         guard=get_place,
         status=204,
