@@ -28,8 +28,9 @@ cursor is the end. A cursor belongs to its question: with other parameters it is
 * A body has at most 1 MiB.
 * Definitions carry an `ETag`. Who changes one names it in `If-Match`, so that nobody's change is overwritten \
 unseen; `If-Match: *` overwrites anything.
-* With an `Idempotency-Key` a request that is sent twice is done once. Its answer is kept for a day, until Cauce \
-is started anew.
+* With an `Idempotency-Key` a request that is sent twice is done once. Its answer is kept for a day, also over a \
+restart. One that holds a secret or personal values is given again by the door that gave it; later, or at another \
+door, its repetition is refused with `conflict`.
 * `RateLimit` tells how many requests the token has left and when all are there again; beyond that the answer is \
 429 with `Retry-After`.
 * Without `people.personal` personal values are masked wherever they stand.

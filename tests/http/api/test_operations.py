@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
+
 import msgspec
 import pytest
 
 from cauce.access.api import PERMISSIONS, Filter
+from cauce.client import types
 from cauce.http.api.door import BODY_BYTES_MAX
 from cauce.http.api.table import RESOURCES
+from tests.http.api import desk
 from tests.http.api.world import (
     BY_NAME,
     OPERATIONS,
@@ -45,6 +50,10 @@ UNKNOWN = {
     "order": "nothing",
     "basket": "999999999",
     "line": "nothing",
+    "hold": "999999999",
+    "shipment": "999999999",
+    "task": "999999999",
+    "hook": "nothing",
 }
 
 
@@ -80,7 +89,7 @@ def test_the_example_works_and_answers_as_told(request, platform, client, name):
     response = send(
         client,
         operation,
-        values := path_values(platform, who),
+        values := desk.chosen(platform, name, path_values(platform, who)),
         params=NOW.get(name, operation.parameters),
         headers={"authorization": f"Bearer {who}"},
     )
@@ -120,7 +129,7 @@ def test_a_token_does_only_what_its_scopes_say(client, platform, values, name):
     assert faults(operation, response) == []
 
 
-MAKING = ("baskets.put_line", "contracts.apply", "computed.apply", "products.put", "places.put")
+MAKING = ("baskets.put_line", "loyalty.apply", "contracts.apply", "computed.apply", "products.put", "places.put")
 """Operations that make what is not there."""
 
 
@@ -247,3 +256,14 @@ def test_the_audit_trail_says_who_was_seen_by_whom(client, platform):
     seen = client.get("/v1/people/email:bad@tienda.es").json()["id"]
     (entry,) = platform.audit.entries(Filter(action="person.seen", subject=seen)).entries
     assert entry.kind == "token"
+
+
+def test_no_two_records_have_one_name():
+    """The OpenAPI document names them all in one list."""
+    found = {}
+    for module in pkgutil.iter_modules(types.__path__):
+        names = vars(importlib.import_module(f"{types.__name__}.{module.name}")).items()
+        for name, kind in names:
+            if isinstance(kind, type) and kind.__module__.endswith(f".{module.name}"):
+                found.setdefault(name, []).append(module.name)
+    assert {name: places for name, places in found.items() if len(places) > 1} == {}

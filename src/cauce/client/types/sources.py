@@ -87,13 +87,13 @@ class Key(Answer, frozen=True, kw_only=True):
     revoked: Moment | None
 
 
-class ArrivalsQuery(Request, frozen=True, kw_only=True):
+class SourceItemsQuery(Request, frozen=True, kw_only=True):
     """How many of the latest ones."""
 
     limit: Annotated[int, Meta(ge=1, le=100, description="Most items of the answer.")] = 30
 
 
-class Arrival(Answer, frozen=True, kw_only=True):
+class SourceItem(Answer, frozen=True, kw_only=True):
     """One item as it came, and what became of it: *stored*, *quarantined*, *duplicate*, *suppressed* or *waiting*.
 
     `person` is the id of whose it is, for those who may read people, else empty. `raw` is what was sent, as text, for
@@ -113,10 +113,10 @@ class Arrival(Answer, frozen=True, kw_only=True):
     is_cut: bool
 
 
-class Arrivals(Answer, frozen=True, kw_only=True):
+class SourceItems(Answer, frozen=True, kw_only=True):
     """The latest items, newest first; so many `records` of the log were looked through, back to the moment `since`."""
 
-    items: list[Arrival]
+    items: list[SourceItem]
     records: int
     since: Moment | None
 

@@ -137,7 +137,7 @@ class Receipt(Request, frozen=True, kw_only=True):
     lines: Entries
 
 
-class Sale(Request, frozen=True, kw_only=True):
+class StockSale(Request, frozen=True, kw_only=True):
     """A till has sold it: a fact that is never refused; what was not there is owed."""
 
     lines: Entries
@@ -302,7 +302,7 @@ class StockCount(Answer, frozen=True, kw_only=True):
     reference: str
 
 
-class CountsQuery(Paging, frozen=True, kw_only=True):
+class StockCountsQuery(Paging, frozen=True, kw_only=True):
     """Which counts."""
 
     sku: SkuFilter = ""

@@ -23,7 +23,7 @@ from cauce.errors import Busy, CauceError, DefinitionInvalid, NotFound, TooLarge
 from cauce.http.api import reading
 from cauce.http.api.cursors import Cursors
 from cauce.http.api.operation import AnyCall, Call, Lane, Operation
-from cauce.http.api.repetition import KEY_CHARACTERS_MAX, Repetition
+from cauce.http.api.repetition import KEY_CHARACTERS_MAX, Answered, Repetition
 from cauce.http.guard import Visitor, visitor_of
 from cauce.http.problems import MethodNotAllowed, response_of
 
@@ -76,7 +76,7 @@ class Door:
         self.operations = operations
         self._lanes = Lanes()
         self._cursors = Cursors(platform.secret)
-        self._repetition = Repetition()
+        self._repetition = Repetition(platform.control, platform.secret)
         self._changing = threading.Lock()
 
     def close(self) -> None:
@@ -146,15 +146,17 @@ class Door:
             if not key:
                 return self._carry_out(operation, call, conditions, visitor.address)
             who = actor.token or actor.name
-            before = self._repetition.begin(who, key, fingerprint)
+            kept = operation.kept
+            before = self._repetition.begin(who, key, fingerprint, kept)
             if before is not None:
-                return copied(before, {"idempotent-replayed": "true"})
+                return Response(before.body, before.status, {**before.headers, "idempotent-replayed": "true"})
             try:
                 response = self._carry_out(operation, call, conditions, visitor.address)
             except BaseException:
-                self._repetition.give_up(who, key)
+                self._repetition.give_up(who, key, kept)
                 raise
-            self._repetition.end(who, key, copied(response), len(response.body))
+            answer = Answered(response.status_code, dict(response.headers), bytes(response.body))
+            self._repetition.end(who, key, answer, kept)
             return response
 
         return await self._lanes.ask(operation.lane, carried_out)

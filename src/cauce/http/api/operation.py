@@ -161,6 +161,7 @@ PATH_PARTS: dict[str, PathPart] = {
     "authorisation": PathPart("Number of an authorisation.", 1),
     "hold": PathPart("Id of a hold of stock.", 1),
     "shipment": PathPart("Id of a shipment.", 1),
+    "hook": PathPart("Id of an address that is told of changes.", "h_7a183qvc78b0aa10"),
     "task": PathPart("Id of a task.", 1),
 }
 """What the variable parts of paths mean, the same in every path."""

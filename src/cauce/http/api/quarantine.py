@@ -250,6 +250,7 @@ OPERATIONS = (
         description="As they are (once a contract was changed), or with a patch or steps for all of them, or with a "
         "whole new event for one. `dry_run` judges them as the river would and changes nothing.",
         permission="quarantine.write",
+        kept="fact",
         handle=replay,
         body=types.Replay,
         answer=types.Replayed,
@@ -270,6 +271,7 @@ OPERATIONS = (
         summary="Give quarantined events up",
         description="They count as suppressed from then on.",
         permission="quarantine.write",
+        kept="answer",
         handle=drop,
         body=types.Drop,
         answer=types.Dropped,

@@ -62,13 +62,13 @@ def revoke(call: Call[Nothing, None]) -> None:
     call.platform.sources.revoke(call.path["source"], call.path["hint"], by=call.actor)
 
 
-def arrived(call: Call[types.ArrivalsQuery, None]) -> types.Arrivals:
+def arrived(call: Call[types.SourceItemsQuery, None]) -> types.SourceItems:
     source = call.platform.sources.get(call.path["source"])
     found = arrivals(call.platform, source.name, call.query.limit)
     shows_people, shows_raw = call.actor.may("people.read"), call.actor.may(PERSONAL)
 
-    def tell(one: Arrival) -> types.Arrival:
-        return types.Arrival(
+    def tell(one: Arrival) -> types.SourceItem:
+        return types.SourceItem(
             position=one.position,
             received=told(one.received),
             connector=one.connector,
@@ -82,7 +82,7 @@ def arrived(call: Call[types.ArrivalsQuery, None]) -> types.Arrivals:
             is_cut=one.is_cut,
         )
 
-    return types.Arrivals(items=[tell(one) for one in found.items], records=found.records, since=told(found.since))
+    return types.SourceItems(items=[tell(one) for one in found.items], records=found.records, since=told(found.since))
 
 
 def secret_of(secret: Secret) -> types.Secret:
@@ -160,6 +160,7 @@ OPERATIONS = (
         summary="Add a source",
         description="The write key in the answer is shown only now.",
         permission="sources.write",
+        kept="fact",
         handle=add,
         body=types.NewSource,
         answer=types.AddedSource,
@@ -185,6 +186,7 @@ OPERATIONS = (
         summary="Change a source",
         description="What is not named stays. `enabled: false` refuses its requests from now on; what it sent stays.",
         permission="sources.write",
+        kept="answer",
         handle=change,
         body=types.SourceChange,
         answer=types.Source,
@@ -201,8 +203,8 @@ OPERATIONS = (
         "that sent nothing lately may show nothing.",
         permission="sources.read",
         handle=arrived,
-        query=types.ArrivalsQuery,
-        answer=types.Arrivals,
+        query=types.SourceItemsQuery,
+        answer=types.SourceItems,
         errors=(NotFound,),
         audit="source.events_seen",
         is_look=True,
@@ -225,6 +227,7 @@ OPERATIONS = (
         summary="Make a further write key",
         description="It is shown only now. The older ones work until they are revoked.",
         permission="sources.write",
+        kept="fact",
         handle=rotate,
         answer=types.NewKey,
         status=201,
@@ -237,6 +240,7 @@ OPERATIONS = (
         path="/v1/sources/{source}/keys/{hint}",
         summary="Revoke a write key",
         permission="sources.write",
+        kept="answer",
         handle=revoke,
         status=204,
         errors=(NotFound,),
@@ -260,6 +264,7 @@ OPERATIONS = (
         summary="Take a secret",
         description="Beside those that hold already: revoke the old one when the system uses the new one.",
         permission="sources.write",
+        kept="fact",
         handle=add_secret,
         body=types.NewSecret,
         answer=types.Secret,
@@ -274,6 +279,7 @@ OPERATIONS = (
         path="/v1/sources/{source}/secrets/{secret}",
         summary="Forget a secret",
         permission="sources.write",
+        kept="answer",
         handle=forget,
         status=204,
         errors=(NotFound,),
@@ -295,6 +301,7 @@ OPERATIONS = (
         path="/v1/sources/{source}/connections/{system}",
         summary="Keep the addresses of a connection",
         permission="sources.write",
+        kept="answer",
         handle=connect,
         body=types.Addresses,
         answer=types.Connection,

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable
 from typing import Any
 
+from cauce.app.courier import secret_of
 from cauce.client.types import stock as types
 from cauce.client.types.basics import Nothing, Page
-from cauce.commerce.stock import api, counting, keeping, limits, moving, questions, reserving, supply
+from cauce.commerce.stock import api, counting, hooks, keeping, limits, moving, questions, reserving, supply
 from cauce.commerce.stock.api import Entry
-from cauce.errors import DefinitionInvalid, Ended, NotFound, Shortage, Unreadable
+from cauce.commerce.stock.feed import Wish
+from cauce.errors import DefinitionInvalid, Ended, NotFound, Shortage, TooLarge, Unreadable
 from cauce.http.api.moments import told, told_if_any
 from cauce.http.api.operation import AnyCall, Call, Operation
 from cauce.http.api.stock_feed import FEED_OPERATIONS, level_of
 from cauce.model.time import from_datetime
-
-MICROSECONDS = 1_000_000
 
 # -- what is there ----------------------------------------------------------------------------------------------------
 
@@ -122,7 +123,7 @@ def receive(call: Call[Nothing, types.Receipt]) -> types.Moved:
     return _moved(call, keeping.Receive(key=call.key, lines=entries_of(call)))
 
 
-def sell(call: Call[Nothing, types.Sale]) -> types.Moved:
+def sell(call: Call[Nothing, types.StockSale]) -> types.Moved:
     return _moved(call, keeping.Sell(key=call.key, lines=entries_of(call)))
 
 
@@ -253,7 +254,7 @@ def count(call: Call[Nothing, types.NewCount]) -> types.CountResult:
     )
 
 
-def counts(call: Call[types.CountsQuery, None]) -> Page[types.StockCount]:
+def counts(call: Call[types.StockCountsQuery, None]) -> Page[types.StockCount]:
     query = call.query
     found = questions.countings(
         call.platform.commerce.reader, place=query.place, sku=query.sku, before=call.offset, limit=query.limit + 1
@@ -364,6 +365,48 @@ def finish(call: AnyCall) -> None:
     call.platform.commerce.do(keeping.Finish(key=call.key, task=call.whole("task"), by=call.actor.name))
 
 
+# -- hooks ------------------------------------------------------------------------------------------------------------
+
+
+def add_hook(call: Call[Nothing, types.NewHook]) -> types.AddedHook:
+    body, platform = call.body, call.platform
+    id_, salt = f"h_{secrets.token_hex(8)}", secrets.token_hex(16)
+    wish = Wish(body.channel, body.place)
+    hooks.checked_address(body.url)
+    found = platform.commerce.do(
+        hooks.AddHook(id=id_, url=body.url, salt=salt, wish=wish, only_changes=body.only_changes, by=call.actor.name)
+    )
+    return types.AddedHook(hook=hook_of(found), secret=secret_of(platform.secret, id_, salt))
+
+
+def list_hooks(call: AnyCall) -> types.Hooks:
+    return types.Hooks(items=[hook_of(one) for one in hooks.hooks(call.platform.commerce.reader)])
+
+
+def remove_hook(call: AnyCall) -> None:
+    call.platform.commerce.do(hooks.RemoveHook(id=call.path["hook"]))
+
+
+def resume_hook(call: AnyCall) -> types.StockHook:
+    return hook_of(call.platform.commerce.do(hooks.ResumeHook(id=call.path["hook"])))
+
+
+def hook_of(one: hooks.Registered) -> types.StockHook:
+    return types.StockHook(
+        id=one.id,
+        url=one.url,
+        channel=one.wish.channel,
+        place=one.wish.place,
+        state=one.state,  # type: ignore[arg-type]
+        after=one.cursor,
+        failures=one.failures,
+        fault=one.fault,
+        next_try=told_if_any(one.due if one.failures else 0),
+        added=told(one.at),
+        by=one.by,
+    )
+
+
 # -- the table --------------------------------------------------------------------------------------------------------
 
 ENTRY = {"sku": "ABR-00001-AZ", "place": "S01", "amount": 2_000}
@@ -449,7 +492,7 @@ OPERATIONS = (
         example={"lines": [{**ENTRY, "amount": 24_000, "reference": "PO-2026-118"}]},
     ),
     _done(
-        "stock.sell", "/v1/stock/sell", "A till has sold goods", sell, types.Moved, body=types.Sale,
+        "stock.sell", "/v1/stock/sell", "A till has sold goods", sell, types.Moved, body=types.StockSale,
         permission="commerce.serve", example={"lines": [{**ENTRY, "channel": "till", "reference": "S01-T1-000812"}]},
         description="A fact: never refused for a shortage. What was not there is owed and raises a task.",
     ),
@@ -489,7 +532,7 @@ OPERATIONS = (
     ),
     _asked(
         "stock.counts", "/v1/stock/counts", "List physical counts", counts, Page[types.StockCount],
-        query=types.CountsQuery, description="Newest first.",
+        query=types.StockCountsQuery, description="Newest first.",
     ),
     _done(
         "stock.expect", "/v1/stock/expected", "Goods are to come on a day", expect, types.StockExpectation,
@@ -527,4 +570,21 @@ OPERATIONS = (
         permission="commerce.serve", errors=(NotFound, Ended),
     ),
     *FEED_OPERATIONS,
+    _asked("stock.hooks", "/v1/stock/hooks", "List addresses that are told of changes", list_hooks, types.Hooks),
+    _done(
+        "stock.add_hook", "/v1/stock/hooks", "Tell an address of changes", add_hook, types.AddedHook, status=201,
+        body=types.NewHook, subject=lambda _call, answer: answer.hook.id, errors=(DefinitionInvalid, TooLarge),
+        description="Signed as Standard Webhooks has it; the secret is shown only now. At least once, in batches, and "
+        "tried again with growing pauses until it was received. Only https addresses of the public network.",
+        example={"url": "https://shop.example/stock", "channel": "web"},
+    ),
+    _done(
+        "stock.resume_hook", "/v1/stock/hooks/{hook}/resume", "Try an address again", resume_hook, types.StockHook,
+        errors=(NotFound,),
+    ),
+    Operation(
+        name="stock.remove_hook", method="DELETE", path="/v1/stock/hooks/{hook}",
+        summary="Tell an address no more", permission="commerce.write", handle=remove_hook, answer=None, status=204,
+        errors=(NotFound,), lane="write", audit="stock_remove_hook",
+    ),
 )  # fmt: skip
