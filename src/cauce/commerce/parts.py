@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cauce.commerce.baskets import api as baskets
+from cauce.commerce.bookings import api as bookings
 from cauce.commerce.catalogue import api as catalogue
 from cauce.commerce.fulfilment import api as fulfilment
 from cauce.commerce.ledger import api as ledger
@@ -18,7 +19,7 @@ from cauce.commerce.orders import commands as ordering
 from cauce.commerce.stock import commands, reserving
 from cauce.commerce.stock import store as stock
 from cauce.commerce.stock.levels import watched
-from cauce.commerce.tills import applying, habits, relay
+from cauce.commerce.tills import applying, comparing, habits, relay
 from cauce.commerce.tills import store as tills
 from cauce.commerce.transact import forgetting
 from cauce.commerce.transact.carrier import Action, Command
@@ -35,14 +36,17 @@ _ACTIONS: tuple[Action, ...] = (
     *relay.ACTIONS,
     *habits.ACTIONS,
     *applying.ACTIONS,
+    *comparing.ACTIONS,
     *loyalty.ACTIONS,
     *value.ACTIONS,
+    *bookings.ACTIONS,
     *forgetting.ACTIONS,
 )
 ON_EXPIRED: dict[str, Callable[[Work, ledger.Hold], None]] = {
     orders.OWNER: orders.expired,
     loyalty.OWNER: loyalty.expired,
     value.OWNER: value.expired,
+    bookings.OWNER: bookings.expired,
 }
 """Who is told when a hold runs out, by the word before the colon of its owner."""
 
@@ -80,5 +84,6 @@ SHAPES: tuple[Table, ...] = (
     *fulfilment.TABLES,
     *loyalty.TABLES,
     *value.TABLES,
+    *bookings.TABLES,
     *tills.TABLES,
 )
