@@ -26,6 +26,7 @@ from cauce.settings import Settings
 
 COMMANDS = {
     "audit": "audit",
+    "baskets": "baskets",
     "bench": "bench",
     "catalogue": "catalogue",
     "clerk": "clerk",
@@ -39,6 +40,7 @@ COMMANDS = {
     "indexer": "up",
     "loyalty": "loyalty",
     "migrate": "migrate",
+    "orders": "orders",
     "people": "people",
     "pickups": "pickups",
     "quarantine": "quarantine",

@@ -18,7 +18,7 @@ from cauce.app import Platform
 from cauce.app.questions import owner_of
 from cauce.commerce.baskets.api import Put
 from cauce.commerce.catalogue.items import MapItem, SeeItem
-from cauce.commerce.catalogue.nouns import Place, Position, Price, Product
+from cauce.commerce.catalogue.nouns import Opening, Place, Position, Price, Product
 from cauce.commerce.catalogue.places import PutPlace
 from cauce.commerce.catalogue.prices import SetPrices
 from cauce.commerce.catalogue.products import PutProduct
@@ -38,6 +38,7 @@ from cauce.http.api.page import curl_of
 from cauce.http.api.table import OPERATIONS
 from cauce.model import Source
 from cauce.settings import Settings
+from tests.http.api import desk, desk_of_stock
 from tests.http.installation import ana, others
 from tests.http.serving import serving
 
@@ -91,7 +92,9 @@ def stock_the_shelves(platform: Platform) -> None:
     for id_ in ("44021", "44023"):
         do(MapItem(channel="shopify", id=id_, sku="ABR-00001-AZ"))
     do(SeeItem(channel="store", id="BOLSA", name="Bolsa"))
-    do(PutPlace(place=Place(id="S01", roles=("picks_up",), position=Position(40.42, -3.7))))
+    week = tuple(Opening(weekday=day, opens="00:00", closes="24:00") for day in range(1, 8))
+    roles = ("sells", "picks_up", "ships")
+    do(PutPlace(place=Place(id="S01", roles=roles, position=Position(40.42, -3.7), hours=week)))
 
 
 def open_the_club(platform: Platform) -> None:
@@ -134,6 +137,8 @@ class Values(dict[str, str]):
         self.platform = platform
 
     def __missing__(self, name: str) -> str:
+        if name in desk_of_stock.FRESH:
+            return desk_of_stock.FRESH[name](self.platform)
         assert name == "trial"
         trials = self.platform.trials
         found = trials.list()
@@ -156,7 +161,7 @@ def path_values(platform: Platform, who: str = "") -> Values:
         "card": "1",
         "authorisation": "1",
         "hint": spare[-4:],
-        "secret": platform.sources.connections.add_secret("web", "shopify", f"secret-{spare}", by="tests").hint,
+        "secret": platform.sources.connections.add_secret("web", "shopify", "spare-secret-of-tests", by="tests").hint,
         "system": "shopify",
         "position": str(entry.position),
         "contract": "track:Order Completed",
@@ -236,7 +241,7 @@ def body_of(operation: Operation, values: dict[str, str]) -> dict[str, Any]:
         example["definition"]["event"] = values["contract"].partition(":")[2]
     if operation.name == "computed.apply":
         example["definition"]["name"] = values["computed"]
-    return example
+    return desk.said(operation.name, example, values)
 
 
 def faults(operation: Operation, response: httpx.Response) -> list[str]:
