@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
+from cauce.app.courier import Courier
 from cauce.commerce.parts import CHORES
 from cauce.commerce.tills.follower import Follower, Sight
 from cauce.commerce.tills.relay import Relayed, waiting
@@ -45,12 +46,14 @@ class Clerk:
 
     def __init__(self, platform: Platform, duties: tuple[Duty, ...] | None = None) -> None:
         self._platform = platform
-        self._follower = Follower(platform.commerce, lambda: _sight(platform))
+        self._follower = follower_of(platform)
+        self._courier = Courier(platform, allow_private=platform.settings.hooks_private)
         self._duties = duties or (
             Duty("relay", self.relay),
             Duty("follow", self._follower.step),
             Duty("settle", self._follower.settle),
             Duty("chores", self.chores),
+            Duty("hooks", self._courier.step),
         )
         self._resting: dict[str, tuple[float, float]] = {}
         """Duties that failed: until when they rest, and for how long."""
@@ -123,6 +126,11 @@ class Clerk:
         return found
 
 
-def _sight(platform: Platform) -> Sight:
-    views = platform.views
-    return Sight(views.reader.snapshot, views.archive, views.people.identifiers_of)
+def follower_of(platform: Platform) -> Follower:
+    """What follows an installation's river for its commerce, in the calling thread."""
+
+    def sight() -> Sight:
+        views = platform.views
+        return Sight(views.reader.snapshot, views.archive, views.people.identifiers_of)
+
+    return Follower(platform.commerce, sight)

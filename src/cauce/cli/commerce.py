@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from cauce.app import Platform
+from cauce.cli import facts
 from cauce.cli.main import Suggesting, errors, json_option, output, pass_platform, table
 from cauce.commerce import proof
 from cauce.testing.storm.run import CLIENTS, Proven, Storm
@@ -102,3 +103,7 @@ def _faults(found: Proven) -> dict[str, Any]:
         "one key, two answers": found.doubled,
         "invariants broken": [f"{one.invariant}: {one.what}" for one in found.broken],
     }
+
+
+commerce.add_command(facts.facts)
+commerce.add_command(facts.reconcile)

@@ -16,6 +16,7 @@ import msgspec
 from rich.table import Table
 
 from cauce.app import Platform
+from cauce.cli import stock_files
 from cauce.cli.main import Suggesting, json_option, output, pass_platform, table, user
 from cauce.commerce.stock import api, counting, feed, keeping, limits, moving, questions, reserving
 from cauce.commerce.stock.api import Available, Entry
@@ -359,3 +360,7 @@ def _tasks(found: Sequence[Any]) -> Any:
     for one in found:
         shown.add_row(str(one.id), one.kind, one.sku, one.place, _units(one.amount), to_iso(one.since)[:19])
     return shown
+
+
+stock.add_command(stock_files.import_)
+stock.add_command(stock_files.export)

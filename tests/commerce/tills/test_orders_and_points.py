@@ -56,7 +56,8 @@ def order(number: str = "W1", **more: Any) -> dict[str, Any]:
 
 def standing(river: River) -> list[tuple[Any, ...]]:
     return river.commerce.select(
-        "select o.source, o.source_id, o.total, l.sku, l.amount, l.placed + l.allocated, l.cancelled, l.collected + l.shipped "
+        "select o.source, o.source_id, o.total, l.sku, l.amount, l.placed + l.allocated, l.cancelled, "
+        "l.collected + l.shipped "
         "from customer_order o join order_line l on l.order_id = o.id order by o.source_id, l.sku, l.line"
     )
 

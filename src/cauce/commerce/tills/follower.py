@@ -14,12 +14,12 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from cauce.commerce.catalogue import api as catalogue
-from cauce.commerce.tills import movements
 from cauce.commerce.tills.applying import Faulty, Follow, Followed, Misfit, Settle, Skip, StrangeStore
 from cauce.commerce.tills.deeds import AnyDeed, Line
-from cauce.commerce.tills.habits import EVERY, Recognise, habits
+from cauce.commerce.tills.habits import Recognise
+from cauce.commerce.tills.knowledge import Knowledge
 from cauce.commerce.tills.reading import NAMES, Known, NoPlace, Unfit, read
-from cauce.commerce.tills.store import CURSORS, FOLLOWER, PENDING, PLACE_NAMES, STRANGE, Habit
+from cauce.commerce.tills.store import CURSORS, FOLLOWER, PENDING, STRANGE
 from cauce.commerce.transact.writer import Command
 from cauce.engines.api import Row
 from cauce.events.api import Archive, StoredEvent, Trace
@@ -30,9 +30,9 @@ EVENTS_PER_STEP = 10_000
 DEEDS_PER_STEP = 1_000
 SOURCE = "commerce"
 """What commerce itself told is no news to it."""
-KNOWN_SECONDS = 2.0
-"""How long it is remembered what ids, stores and sources mean; then it is looked up again."""
-KNOWN_MAX = 200_000
+NOTED_SECONDS = 2.0
+"""How often the cursor is moved over events that concern nobody here."""
+SETTLE_SECONDS = 2.0
 SKIP_SECONDS = 5.0
 """How often the cursor of an installation without places moves on."""
 PENDING_LOOKED_AT = 500
@@ -69,14 +69,10 @@ class Follower:
     def __init__(self, commerce: Commerce, sight: Callable[[], Sight]) -> None:
         self._commerce = commerce
         self._sight = sight
-        self._known_since = float("-inf")
-        self._items: dict[tuple[str, str], tuple[str, str]] = {}
-        """(channel, id) → (SKU, unit) of ids that mean a product."""
-        self._places: dict[tuple[str, str], str | None] = {}
-        self._zones: dict[str, str] = {}
-        self._habits: dict[str, Habit] = {}
-        self.rewards = False
-        """Whether there is a programme in which anything could be earned."""
+        self._known = Knowledge(commerce)
+        self._seen = (0, 0)
+        """Behind which cursor, and up to where, there was nothing to do: that is not worth a transaction each time."""
+        self._noted = float("-inf")
         self._skipped = float("-inf")
         self._settled = float("-inf")
         self._pending_after = ("", "")
@@ -84,18 +80,26 @@ class Follower:
 
     def step(self) -> bool:
         """Does a bounded piece of what is to be done; False when there was nothing."""
-        self._refresh()
+        self._known.refresh()
         after = self._cursor()
-        if not self._places:
+        if not self._known.has_places:
             return self._skip(after)
-        stretch = self._stretch(after)
+        stretch = self._stretch(self._seen[1] if self._seen[0] == after else after)
         if stretch is None:
             return False
         deeds, unfit, strange = self._read(stretch)
-        self._carry_out(
-            Follow(after=after, until=stretch.until, deeds=deeds, unfit=unfit, strange=strange, rewards=self.rewards)
-        )
+        self._seen = (after, stretch.until)
+        now = time.monotonic()
+        if deeds or unfit or strange or now - self._noted >= NOTED_SECONDS:
+            self._noted = now
+            wanted = Follow(after=after, until=stretch.until, deeds=deeds, unfit=unfit, strange=strange)
+            self._carry_out(msgspec.structs.replace(wanted, rewards=self.rewards))
         return True
+
+    @property
+    def rewards(self) -> bool:
+        """Whether there is a programme in which anything could be earned."""
+        return self._known.rewards
 
     def _skip(self, after: int) -> bool:
         """Where nothing can lie nothing is sold: an installation without places is not read through."""
@@ -106,21 +110,21 @@ class Follower:
         until = self._sight().archive.last_position()
         if until > after:
             self._commerce.do(Skip(after=after, until=until))
-            self._known_since = float("-inf")  # there may be a place now
+            self._known.forget()  # there may be a place now
         return False
 
     def settle(self) -> bool:
         """Looks whether ids or stores that facts wait for are known by now; whether one was."""
         now = time.monotonic()
-        if now - self._settled < KNOWN_SECONDS:
+        if now - self._settled < SETTLE_SECONDS:
             return False
         self._settled = now
-        self._refresh()
+        self._known.refresh()
         return self._settle_stores() + self._settle_items() > 0
 
     def _settle_stores(self) -> int:
         rows = self._commerce.select(f"select source, store from {STRANGE.name} order by source, store")
-        known = [(source, store) for source, store in rows if self._place(source, store)]
+        known = [(source, store) for source, store in rows if self._known.place(source, store)]
         for source, store in known:
             self._commerce.do(Recognise(source=source, store=store))
         return len(known)
@@ -140,8 +144,8 @@ class Follower:
 
     def deeds_of(self, event: Event) -> list[AnyDeed]:
         """What one event asks for now; Unfit or NoPlace as `reading.read`."""
-        self._known_since = float("-inf")
-        self._refresh()
+        self._known.forget()
+        self._known.refresh()
         return self._deeds(event)
 
     # -- reading ------------------------------------------------------------------------------------------------------
@@ -185,13 +189,8 @@ class Follower:
         return tuple(deeds), tuple(unfit), tuple(strange)
 
     def _deeds(self, event: Event) -> list[AnyDeed]:
-        habit = self._habits.get(event.source) or self._habits[EVERY]
-        known = Known(
-            lambda store: self._place(event.source, store),
-            lambda place: self._zones.get(place, "UTC"),
-            catalogue.exponent,
-        )
-        found = read(event, habit, known)
+        known = Known(lambda store: self._known.place(event.source, store), self._known.zone, catalogue.exponent)
+        found = read(event, self._known.habit(event.source), known)
         return [self._resolved(deed) for deed in found]
 
     def _resolved(self, deed: AnyDeed) -> AnyDeed:
@@ -204,49 +203,13 @@ class Follower:
 
     def _line(self, channel: str, line: Line) -> Line:
         for item in line.items:
-            found = self._item(channel, item)
+            found = self._known.item(channel, item)
             if found:
                 sku, unit = found
                 if line.unit == unit:  # then there is nothing to convert
                     return msgspec.structs.replace(line, sku=sku, unit="")
                 return msgspec.structs.replace(line, sku=sku)
         return line
-
-    # -- what is known ------------------------------------------------------------------------------------------------
-
-    def _refresh(self) -> None:
-        now = time.monotonic()
-        if now - self._known_since < KNOWN_SECONDS and len(self._items) < KNOWN_MAX:
-            return
-        self._known_since = now
-        self._items.clear()
-        self._habits = habits(self._commerce)
-        self.rewards = bool(self._commerce.select("select 1 from loyalty_programme limit 1"))
-        names = self._commerce.select(f"select source, store, place from {PLACE_NAMES.name}")
-        self._places = {(source, store): place for source, store, place in names}
-        for place in catalogue.places(self._commerce, retired=True):
-            self._places.setdefault(("", place.id), place.id)
-            self._zones[place.id] = place.zone
-            if place.gln:
-                self._places.setdefault(("", place.gln), place.id)
-
-    def _place(self, source: str, store: str) -> str | None:
-        """The place that a store of a source means: what it was told to mean, else an id or a GLN of ours."""
-        found = self._places.get((source, store)) or self._places.get((EVERY, store))
-        if found or not store:
-            return found
-        gln = movements.gln_of(store)
-        return self._places.get(("", store)) or (self._places.get(("", gln)) if gln else None)
-
-    def _item(self, channel: str, item: str) -> tuple[str, str] | None:
-        found = self._items.get((channel, item))
-        if found is None:
-            sku = catalogue.resolve(self._commerce, channel, item)
-            if sku is None:
-                return None
-            product = catalogue.product(self._commerce, sku)
-            found = self._items[channel, item] = (sku, product.unit if product else "")
-        return found
 
     # -- carrying out -------------------------------------------------------------------------------------------------
 
