@@ -228,7 +228,7 @@ def _rule(reader: _Reader, entry: Any, path: _Path) -> Rule:
     )
     if rule.source.destination == "only" and rule.splits_max > 1:
         reader.wrong(
-            (*path, "splits_max"), "what comes from the destination only comes from one place: splits_max is 1"
+            (*path, "splits_max"), "expected splits_max to be 1: what comes from its destination comes from one place"
         )
     if rule.source.destination == "only" and (sent := sorted(set(rule.when.deliveries) - COLLECTED)):
         message = f"nobody collects what is {sent[0]}, so it has no destination that could be its source"
