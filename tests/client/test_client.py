@@ -15,7 +15,17 @@ from cauce.client import Client
 from cauce.client.refusals import PreconditionFailed, PreconditionRequired
 from cauce.client.transport import Transport, error_of
 from cauce.client.types.quarantine import Filter, Step
-from cauce.errors import Busy, CauceError, Conflict, Forbidden, MissingExtra, NotFound, Unauthorised, Unreadable
+from cauce.errors import (
+    Busy,
+    CauceError,
+    Conflict,
+    DefinitionInvalid,
+    Forbidden,
+    MissingExtra,
+    NotFound,
+    Unauthorised,
+    Unreadable,
+)
 from cauce.http.api.table import OPERATIONS
 from tests.http.api.world import client_of, copied, make, token
 
@@ -109,6 +119,24 @@ def test_sources_and_their_keys(client):
         added.key[-4:]: False,
     }
     assert "kiosk" in [source.name for source in client.sources.list()]
+
+
+def test_secrets_and_connections(client):
+    client.sources.add("shop", "web")
+    given = "whsec_0123456789abcdef"
+    secret = client.sources.add_secret("shop", "stripe", given)
+    assert (secret.connector, secret.purpose, secret.revoked) == ("stripe", "signing", None)
+    assert [one.hint for one in client.sources.secrets("shop")] == [secret.hint]
+    assert given not in repr(list(client.sources.secrets("shop")))
+    client.sources.forget("shop", secret.hint)
+    assert [one.revoked is None for one in client.sources.secrets("shop")] == [False]
+    assert client.sources.connect("shop", "square", public_url="https://cauce.example.com/x").api_url == ""
+    assert [one.connector for one in client.sources.connections("shop")] == ["square"]
+    with pytest.raises(DefinitionInvalid) as fault:
+        client.sources.add_secret("shop", "stripe", "too short")
+    assert "too short" not in str(fault.value)
+    with pytest.raises(NotFound, match="shopify"):
+        client.sources.add_secret("shop", "shopfy", given)
 
 
 def test_quarantine_is_mended(client):

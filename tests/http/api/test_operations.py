@@ -39,6 +39,8 @@ UNKNOWN = {
     "card": "999999999",
     "authorisation": "999999999",
     "hint": "zzzz",
+    "secret": "ffffffff",
+    "system": "amazon",
     "position": "999999999",
     "contract": "track:Nothing",
     "computed": "nothing",
