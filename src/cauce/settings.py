@@ -57,6 +57,12 @@ TABLE: tuple[Setting, ...] = (
         "Where customers reach this installation (https://cauce.tienda.es), for links in messages; empty for links "
         "without a host.",
     ),
+    Setting(
+        "hooks_private",
+        False,
+        "true or false",
+        "Whether webhooks may go to addresses of one's own network and without https, as in tests and closed networks.",
+    ),
     Setting("event_bytes_max", 32_768, "bytes", "Largest single event; a larger one is quarantined.", 256, 2**26),
     Setting("request_bytes_max", 4_194_304, "bytes", "Largest request body, compressed or not.", 1_024, 2**28),
     Setting("request_events_max", 100_000, "events", "Most events in one request; a longer one is refused.", 1, 2**20),

@@ -16,6 +16,7 @@ from cauce.client.fulfilment import Fulfilment, Pickups
 from cauce.client.loyalty import Loyalty, Value
 from cauce.client.orders import Baskets, Orders
 from cauce.client.resource import PAGE_ITEMS, Resource
+from cauce.client.stock import Stock
 from cauce.client.transport import TRIES_MAX, Transport
 from cauce.client.types import accounts, basics, data, definitions, identity, people, quarantine, sources, status
 from cauce.client.types.basics import Page
@@ -58,6 +59,7 @@ class Client:
         self.products = Products(self._transport)
         self.items = Items(self._transport)
         self.places = Places(self._transport)
+        self.stock = Stock(self._transport)
         self.loyalty = Loyalty(self._transport)
         self.value = Value(self._transport)
         self.pickups = Pickups(self._transport)

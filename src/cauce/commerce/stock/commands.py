@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cauce.commerce.stock import counting, keeping, limits, moving, supply
+from cauce.commerce.stock import counting, hooks, keeping, limits, moving, supply
 from cauce.commerce.transact.carrier import Action
 
 ACTIONS: tuple[Action, ...] = (
@@ -11,4 +11,5 @@ ACTIONS: tuple[Action, ...] = (
     *counting.ACTIONS,
     *limits.ACTIONS,
     *supply.ACTIONS,
+    *hooks.ACTIONS,
 )

@@ -149,6 +149,14 @@ def tasks(reader: Reader, *, place: str = "", done: bool = False, after: int = 0
     return _rows(reader, TASKS, conditions, told, "id desc" if done else "id", limit)
 
 
+def task(reader: Reader, id_: int) -> Task:
+    """NotFound when there is none."""
+    rows = reader.select(TASKS.by_key, (id_,))
+    if not rows:
+        raise NotFound(f"there is no task {id_}")
+    return TASKS.of(rows[0])
+
+
 def tasks_open(reader: Reader) -> int:
     """How many tasks are open."""
     return int(reader.select("select count(*) from stock_task where done = 0")[0][0])

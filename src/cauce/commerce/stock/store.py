@@ -162,9 +162,9 @@ class Default(NamedTuple):
 
 
 class Hook(NamedTuple):
-    """An address that is told of changes. `number` is the change up to which it knows; `salt` makes its secret.
+    """An address that is told of changes. `cursor` is how far it knows; `salt` makes its secret.
 
-    `filter` is JSON of what it wants to hear of; `due` when it is tried again; `leased` until when somebody delivers.
+    `filter` is JSON of what it wants to hear of; `since` when it began to fail, `due` when it is tried again.
     """
 
     id: str
@@ -172,11 +172,10 @@ class Hook(NamedTuple):
     salt: str
     filter: str
     state: str
-    number: int
+    cursor: str
     failures: int
     since: int
     due: int
-    leased: int
     fault: str
     at: int
     by: str

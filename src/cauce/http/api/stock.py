@@ -12,6 +12,7 @@ from cauce.client.types.basics import Nothing, Page
 from cauce.commerce.stock import api, counting, hooks, keeping, limits, moving, questions, reserving, supply
 from cauce.commerce.stock.api import Entry
 from cauce.commerce.stock.feed import Wish
+from cauce.commerce.stock.store import Task
 from cauce.errors import DefinitionInvalid, Ended, NotFound, Shortage, TooLarge, Unreadable
 from cauce.http.api.moments import told, told_if_any
 from cauce.http.api.operation import AnyCall, Call, Operation
@@ -345,24 +346,27 @@ def tasks(call: Call[types.TasksQuery, None]) -> Page[types.StockTask]:
         call.platform.commerce.reader, place=query.place, done=query.done, after=call.offset, limit=query.limit + 1
     )
     shown = found[: query.limit]
-    items = [
-        types.StockTask(
-            id=one.id,
-            kind=one.kind,
-            sku=one.sku,
-            place=one.place,
-            amount=one.amount,
-            since=told(one.since),
-            done=told_if_any(one.done),
-            by=one.by or None,
-        )
-        for one in shown
-    ]
+    items = [task_of(one) for one in shown]
     return Page(items=items, cursor=call.cursor_at((shown[-1].id,)) if len(found) > len(shown) else "")
 
 
-def finish(call: AnyCall) -> None:
-    call.platform.commerce.do(keeping.Finish(key=call.key, task=call.whole("task"), by=call.actor.name))
+def finish(call: AnyCall) -> types.StockTask:
+    commerce, id_ = call.platform.commerce, call.whole("task")
+    commerce.do(keeping.Finish(key=call.key, task=id_, by=call.actor.name))
+    return task_of(questions.task(commerce.reader, id_))
+
+
+def task_of(one: Task) -> types.StockTask:
+    return types.StockTask(
+        id=one.id,
+        kind=one.kind,
+        sku=one.sku,
+        place=one.place,
+        amount=one.amount,
+        since=told(one.since),
+        done=told_if_any(one.done),
+        by=one.by or None,
+    )
 
 
 # -- hooks ------------------------------------------------------------------------------------------------------------
@@ -566,7 +570,7 @@ OPERATIONS = (
         query=types.TasksQuery,
     ),
     _done(
-        "stock.finish_task", "/v1/stock/tasks/{task}/done", "Somebody has seen to a task", finish, None, status=204,
+        "stock.finish_task", "/v1/stock/tasks/{task}/done", "Somebody has seen to a task", finish, types.StockTask,
         permission="commerce.serve", errors=(NotFound, Ended),
     ),
     *FEED_OPERATIONS,
