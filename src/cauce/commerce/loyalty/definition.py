@@ -175,7 +175,7 @@ FIELDS = (
 EARN_FIELDS = ("name", "event", "points", "per", "least_amount", *ONLY)
 TIMES_FIELDS = ("name", "times", "tiers", *ONLY)
 LOTS_FIELDS = ("start_days", "expire")
-EXPIRE_FIELDS = ("months", "end_of_year", "on")
+EXPIRE_FIELDS = ("months", "end_of_year", "day")
 TIERS_FIELDS = ("by", "window", "grace_days", "levels")
 WINDOW_FIELDS = ("months", "calendar_year")
 LEVEL_FIELDS = ("tier", "name", "entry", "keep", "bonus", "benefits")
@@ -318,7 +318,7 @@ def _lots(read: Reading) -> Lots:
         start_days=read.whole("start_days", 1, 365, 0),
         months=expire.whole("months", 1, 240, 0),
         years=expire.whole("end_of_year", 0, 20, -1),
-        day=expire.day("on"),
+        day=expire.day("day"),
     )
 
 

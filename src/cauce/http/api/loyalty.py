@@ -193,7 +193,13 @@ def programme_versions(call: AnyCall) -> types.ProgrammeVersions:
 
 
 def who_of(call: AnyCall) -> tuple[str, ...]:
-    return identifiers_of(call.platform.people, call.path["key"])
+    """All identifiers of whom the path names; NotFound when neither the river nor a programme knows them."""
+    who, commerce = identifiers_of(call.platform.people, call.path["key"]), call.platform.commerce
+    if not id_of(call, who) and not api.balance(commerce.reader, who, commerce.now):
+        raise NotFound(
+            f"nobody is known by {call.path['key'][:200]!r}", hint="The first purchase that names a card makes it known"
+        )
+    return who
 
 
 def id_of(call: AnyCall, who: tuple[str, ...]) -> str:
