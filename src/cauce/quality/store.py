@@ -60,7 +60,8 @@ QUARANTINE = Table(
         ("why", "text"),
     ),
     ("position",),
-    indexes=(("state", "source"),),
+    # Pages go through the open ones by position; groups and filters by source.
+    indexes=(("state", "position"), ("state", "source")),
 )
 
 CONTRACT = Table(

@@ -145,7 +145,7 @@ def drop(visit: Visit) -> Answer:
 def mend(visit: Visit) -> Answer:
     """A form of changes for all open entries of a choice; begins with what the reason suggests."""
     which = parts.which_of(visit.query)
-    return _mending(visit, which, _suggested(visit, which))
+    return _mending(visit, which, None)
 
 
 def preview(visit: Visit) -> Answer:
@@ -350,35 +350,32 @@ def _leaves(document: Any) -> list[parts.Line]:
     return [line for line in parts.lines_of(document, ()) if line.pointer and line.text not in ("{", "[")]
 
 
-def _suggested(visit: Visit, which: Which) -> list[dict[str, str]]:
+def _suggested(example: Entry, which: Which) -> list[dict[str, str]]:
     """The first row of the form: what mends the reason of the choice, if anything does."""
-    if which.reason:
-        for found in visit.platform.quality.page(which, limit=1):
-            for reason in found.reasons:
-                if reason.code == which.reason and _like(found, reason).path == (which.path or reason.path):
-                    return [parts.row_of(suggestion(reason))]
+    for reason in example.reasons if which.reason else ():
+        if reason.code == which.reason and _like(example, reason).path == (which.path or reason.path):
+            return [parts.row_of(suggestion(reason))]
     return [parts.row_of(None)]
 
 
-def _mending(visit: Visit, which: Which, rows: list[dict[str, str]], **more: Any) -> dict[str, Any]:
-    """The values of the page on which many are mended."""
+def _mending(visit: Visit, which: Which, rows: list[dict[str, str]] | None, **more: Any) -> dict[str, Any]:
+    """The values of the page on which many are mended; without `rows` it begins with what the reason suggests."""
     which = msgspec.structs.replace(which, state="open")
-    count = visit.platform.quality.count(which)
-    if not count:
+    found = visit.platform.quality.page(which, limit=1)
+    if not found:
         raise NotFound("no open entry of the quarantine matches", hint="See the quarantine")
     said = said_of(which.reason) if which.reason else None
-    example = visit.platform.quality.page(which, limit=1)
+    example = found[0]
     return {
         **_form(visit, which),
-        "rows": rows or [parts.row_of(None)],
+        "rows": _suggested(example, which) if rows is None else rows or [parts.row_of(None)],
         "steps": [(code, visit.say(text)) for code, text in STEPS.items()],
         "sorts": [("text", visit.say("as text")), ("number", visit.say("as number")), ("json", visit.say("as JSON"))],
         "patch": visit.form.get("patch", ""),
-        "count": count,
+        "count": visit.platform.quality.count(which),
         "said": {"name": visit.say(said.name), "mend": visit.say(said.mend)} if said else None,
-        "example": example[0] if example else None,
-        "lines": parts.lines_of(example[0].document(), example[0].reasons) if example else [],
-        "places": sorted({line.pointer for line in _leaves(example[0].document())} if example else ())[:300],
+        "lines": parts.lines_of(example.document(), example.reasons),
+        "places": sorted({line.pointer for line in _leaves(example.document())})[:300],
         "most_tried": TRIED_ENTRIES_MAX,
         "portion": PORTION_ENTRIES,
         "preview": None,
