@@ -36,6 +36,7 @@ def test_every_dependency_has_its_line():
 
 def test_every_dependency_is_imported():
     modules = {"pyyaml": "yaml", "jsonschema-rs": "jsonschema_rs", "phonenumberslite": "phonenumbers"}
+    modules["python-stdnum"] = "stdnum"
     modules["argon2-cffi"] = "argon2"
     source = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py"))
     # uvicorn takes these two by itself when they are there.
