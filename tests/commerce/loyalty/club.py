@@ -117,3 +117,14 @@ class Club:
 
 def on_disk(folder: Path) -> Callable[[], Tables]:
     return lambda: SqliteTables(folder / "commerce.db", durable=True)
+
+
+def sums(reader: Any, who: tuple[str, ...], now: int, points: int) -> None:
+    """The statement sums up over any period, and periods join."""
+    middle = T0 + (now - T0) // 2
+    whole = api.statement(reader, who, 0, now + 1)[0]
+    halves = [api.statement(reader, who, 0, middle)[0], api.statement(reader, who, middle, now + 1)[0]]
+    assert (whole.closing, halves[1].opening) == (points, halves[0].closing)
+    for one in (whole, *halves):
+        assert one.opening + one.earned - one.spent - one.expired - one.clawed + one.adjusted == one.closing
+        assert one.opening + sum(move.points for move in one.movements) == one.closing

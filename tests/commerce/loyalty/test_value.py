@@ -185,7 +185,9 @@ def test_nothing_is_lost_or_made_whatever_is_asked(steps: list[tuple[str, int, i
                     safe.do(SweepCards())
             except CauceError:
                 pass
-            rows: dict[str, int] = dict(safe.reader.select("select name, sum(posted) from account where book = 'value' group by name"))
+            rows: dict[str, int] = dict(
+                safe.reader.select("select name, sum(posted) from account where book = 'value' group by name")
+            )
             assert sum(rows.values()) == 0
             balance, held = safe.balance
             assert 0 <= held <= balance
