@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from cauce.app import Platform
 from cauce.app.verify import verified
 from cauce.cli.main import main
-from cauce.engines.postgres import without_password
+from cauce.engines.postgres import PostgresReader, without_password
 from cauce.errors import Busy, CauceError, SettingInvalid, StorageBroken
 from cauce.model import DECISIONS
 from cauce.runner import contents
@@ -277,3 +277,17 @@ def test_the_documented_role_is_enough(tmp_path: Path, url: str, postgres_server
         assert platform.replay(apply=True).equal
         other.decide("person.erased", {"identifiers": ["user_id:user-1"]}, by="tests")
         assert other.replay().equal
+
+
+def test_many_questions_of_one_shape_cost_one_trip(pool: Pool) -> None:
+    database = pool.database()
+    reader = PostgresReader(pool.url, database.state)
+    before = reader.round_trips
+    found = reader.select_each("select ? + 1", [(number,) for number in range(50)])
+    assert found == [[(number + 1,)] for number in range(50)]
+    assert reader.round_trips - before <= 3
+    with reader.snapshot():
+        before = reader.round_trips
+        assert reader.select_each("select ?", [(1,), (2,)]) == [[(1,)], [(2,)]]
+        assert reader.round_trips - before == 1
+    reader.close()

@@ -70,6 +70,10 @@ class Reader(Protocol):
         """
         ...
 
+    def select_each(self, sql: str, parameters: Iterable[Sequence[Any]]) -> list[list[Row]]:
+        """The rows of one question for each set of parameters, in order; a remote engine is waited for once."""
+        ...
+
     def scan(
         self,
         table: Table,

@@ -133,7 +133,19 @@ class Broken(Exception):
 class Faults:
     """Wraps an engine so that its n-th watched operation fails; `n` counts down over all wrapped engines together."""
 
-    WATCHED = ("append", "read", "select", "select_keys", "scan", "upsert", "merge", "delete", "execute", "transaction")
+    WATCHED = (
+        "append",
+        "read",
+        "select",
+        "select_keys",
+        "select_each",
+        "scan",
+        "upsert",
+        "merge",
+        "delete",
+        "execute",
+        "transaction",
+    )
 
     def __init__(self, operations_left: int) -> None:
         self.operations_left = operations_left

@@ -74,6 +74,9 @@ class SqliteReader:
     def select(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         return self._connection.execute(sql, parameters).fetchall()
 
+    def select_each(self, sql: str, parameters: Iterable[Sequence[Any]]) -> list[list[Row]]:
+        return [self._connection.execute(sql, each).fetchall() for each in parameters]
+
     def select_keys(self, sql: str, keys: Iterable[int], parameters: Sequence[Any] = ()) -> list[Row]:
         ordered = sorted(set(keys))
         rows: list[Row] = []

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from hashlib import blake2b
 from typing import NamedTuple
 
 import zstandard
 
-from cauce.engines.api import Reader, Row
+from cauce.engines.api import Reader
 from cauce.events import store
 from cauce.events.rules import OpenedBlock, StoredEvent, stored_of
 from cauce.model import Event
@@ -17,6 +17,9 @@ from cauce.model import Event
 __all__ = ["Archive", "StoredEvent", "Trace"]
 
 LAST_POSITION = 2**63 - 1
+POSITIONS_PER_QUESTION = 256
+Head = tuple[int, int, int]
+"""First position, last position and count of a block."""
 
 
 class Trace(NamedTuple):
@@ -35,23 +38,26 @@ class Archive:
     def __init__(self, reader: Reader, *, cache_blocks: int = 256) -> None:
         self._reader = reader
         self._cache_blocks = cache_blocks
-        self._cache: OrderedDict[tuple[int, int, int], OpenedBlock] = OrderedDict()
+        self._cache: OrderedDict[Head, OpenedBlock] = OrderedDict()
         self._decompressor = zstandard.ZstdDecompressor()
 
     def bodies(self, positions: Iterable[int]) -> dict[int, StoredEvent]:
         """Stored events by position, in order of position; what was erased or never stored is left out."""
         found: dict[int, StoredEvent] = {}
-        opened: OpenedBlock | None = None
-        last = -1
-        for position in sorted(set(positions)):
-            if opened is None or position > last:
-                row = store.block_before(self._reader, position)
-                if row is None or position > row[1]:
-                    continue
-                opened, last = self._open(row), row[1]
-            stored = opened.get(position)
-            if stored is not None:
-                found[position] = stored
+        ordered = sorted(set(positions))
+        for start in range(0, len(ordered), POSITIONS_PER_QUESTION):
+            group = ordered[start : start + POSITIONS_PER_QUESTION]
+            heads = store.block_heads(self._reader, group)
+            holding = [
+                (position, head)
+                for position, head in zip(group, heads, strict=True)
+                if head is not None and position <= head[1]
+            ]
+            blocks = self._opened({head for _, head in holding})
+            for position, head in holding:
+                stored = blocks[head].get(position) if head in blocks else None
+                if stored is not None:
+                    found[position] = stored
         return found
 
     def scan(self, after: int = 0, until: int | None = None, batch: int = 1_000) -> Iterator[list[StoredEvent]]:
@@ -73,7 +79,7 @@ class Archive:
         """Stored events from the last one backwards, as long as somebody asks for more."""
         before = LAST_POSITION
         while (row := store.block_before(self._reader, before)) is not None:
-            opened = self._open(row)
+            opened = OpenedBlock(row[3], self._decompressor)
             for position in reversed(opened.positions):
                 stored = opened.get(position)
                 if stored is not None:
@@ -112,13 +118,17 @@ class Archive:
             total.update(item)
         return total.hexdigest()
 
-    def _open(self, row: Row) -> OpenedBlock:
-        key = (row[0], row[1], row[2])  # erasure and growth change the count, so an old body is never given out
-        opened = self._cache.get(key)
-        if opened is None:
-            opened = self._cache[key] = OpenedBlock(row[3], self._decompressor)
-            if len(self._cache) > self._cache_blocks:
-                self._cache.popitem(last=False)
-        else:
-            self._cache.move_to_end(key)
+    def _opened(self, heads: Collection[Head]) -> dict[Head, OpenedBlock]:
+        """Blocks by their heads: erasure and growth change a head, so an old body is never given out."""
+        opened = {head: self._cache[head] for head in heads if head in self._cache}
+        missing = sorted(head for head in heads if head not in opened)
+        bodies = store.block_bodies(self._reader, [head[0] for head in missing]) if missing else {}
+        for head in missing:
+            if head[0] in bodies:  # else it was erased a moment ago
+                opened[head] = OpenedBlock(bodies[head[0]], self._decompressor)
+        for head, block in opened.items():
+            self._cache[head] = block
+            self._cache.move_to_end(head)
+        while len(self._cache) > self._cache_blocks:
+            self._cache.popitem(last=False)
         return opened

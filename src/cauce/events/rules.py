@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import struct
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 import msgspec
@@ -120,20 +122,15 @@ def pack_block(positions: Sequence[int], items: Sequence[bytes], compressor: zst
 class OpenedBlock:
     """A decompressed block; an event is decoded when it is asked for."""
 
-    __slots__ = ("_body", "_index", "_raw", "_starts", "positions")
+    __slots__ = ("_body", "_raw", "_starts", "positions")
 
     def __init__(self, body: bytes, decompressor: zstandard.ZstdDecompressor) -> None:
         self._raw = raw = decompressor.decompress(body)
         (count,) = struct.unpack_from("<I", raw)
         self.positions: tuple[int, ...] = struct.unpack_from(f"<{count}q", raw, 4)
         lengths = struct.unpack_from(f"<{count}I", raw, 4 + 8 * count)
-        start = 4 + 12 * count
-        self._starts = [start]
-        for length in lengths:
-            start += length
-            self._starts.append(start)
+        self._starts = list(accumulate(lengths, initial=4 + 12 * count))
         self._body = memoryview(raw)
-        self._index = {position: index for index, position in enumerate(self.positions)}
 
     def item(self, index: int) -> memoryview:
         """The encoded event number `index` of the block."""
@@ -147,8 +144,10 @@ class OpenedBlock:
         return any(needle in self._raw for needle in needles)
 
     def get(self, position: int) -> StoredEvent | None:
-        index = self._index.get(position)
-        return None if index is None else stored_of(_decode_row(self.item(index)))
+        index = bisect_left(self.positions, position)
+        if index == len(self.positions) or self.positions[index] != position:
+            return None
+        return stored_of(_decode_row(self.item(index)))
 
     def head(self, index: int) -> Head:
         return _decode_head(self.item(index))

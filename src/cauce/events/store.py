@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 import zstandard
@@ -75,6 +75,24 @@ def block_before(reader: Reader, position: int) -> Row | None:
         (position,),
     )
     return rows[0] if rows else None
+
+
+def block_heads(reader: Reader, positions: Iterable[int]) -> list[tuple[int, int, int] | None]:
+    """(first position, last position, count) of the block that would hold each position; None where there is none."""
+    found = reader.select_each(
+        "select first_position, last_position, count from event_block "
+        "where first_position <= ? order by first_position desc limit 1",
+        [(position,) for position in positions],
+    )
+    return [(rows[0][0], rows[0][1], rows[0][2]) if rows else None for rows in found]
+
+
+def block_bodies(reader: Reader, first_positions: Iterable[int]) -> dict[int, bytes]:
+    """The bodies of blocks by their first position."""
+    rows = reader.select_keys(
+        "select first_position, body from event_block where first_position in {keys}", first_positions
+    )
+    return dict(rows)
 
 
 def last_block(reader: Reader) -> Row | None:

@@ -110,6 +110,17 @@ class TablesSuite:
         assert found == [(1, "thou shalt"), (2, "not"), (3, "covet")]
 
     @staticmethod
+    def check_one_question_for_many_parameters_is_answered_in_their_order(make: Make) -> None:
+        tables: Tables = make()
+        tables.create((PERSON,))
+        with tables.transaction():
+            tables.upsert(PERSON, [(number, f"n{number}", None) for number in range(5)])
+            inside = tables.select_each("select name from person where id >= ? order by id limit 2", [(3,), (9,), (0,)])
+        assert inside == [[("n3",), ("n4",)], [], [("n0",), ("n1",)]]
+        assert tables.select_each("select name from person where id = ?", [(2,), (1,)]) == [[("n2",)], [("n1",)]]
+        assert tables.select_each("select 1 where 1 = ?", []) == []
+
+    @staticmethod
     def check_transaction_is_all_or_nothing(make: Make) -> None:
         tables: Tables = make()
         tables.create((PERSON, VISIT))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import lru_cache
 from hashlib import blake2b
@@ -202,6 +202,23 @@ class Session:
             return self._fetched(query, parameters)
         except psycopg.Error as fault:
             raise self._fault(fault) from None
+
+    def ask_each(self, query: bytes, parameters: Iterable[Sequence[Any]]) -> list[list[Row]]:
+        """Rows of one question for each set of parameters; all are sent before the first answer is waited for."""
+        if not self._in_transaction:
+            self.begin("read only")
+            try:
+                return self.ask_each(query, parameters)
+            finally:
+                self.end()
+        try:
+            cursors = [self._cursor().execute(query, each) for each in parameters]
+            found = [cursor.fetchall() for cursor in cursors]
+        except psycopg.Error as fault:
+            raise self._fault(fault) from None
+        self._untouched = ""
+        self._waited()
+        return found
 
     def change(self, query: bytes, parameters: Sequence[Any] = ()) -> int:
         """The number of rows that one changing statement touched; waits for the answer."""

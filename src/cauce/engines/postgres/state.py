@@ -61,6 +61,9 @@ class PostgresReader:
     def select(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         return self._session.ask(translated(sql), parameters)
 
+    def select_each(self, sql: str, parameters: Iterable[Sequence[Any]]) -> list[list[Row]]:
+        return self._session.ask_each(translated(sql), parameters)
+
     def select_keys(self, sql: str, keys: Iterable[int], parameters: Sequence[Any] = ()) -> list[Row]:
         ordered = sorted(set(keys))
         rows: list[Row] = []
