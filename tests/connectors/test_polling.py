@@ -285,8 +285,35 @@ def test_the_command_says_what_was_missing(tmp_path: Path) -> None:
         cauce("sources", "add", "shop", "--channel", "web")
         cauce("sources", "connect", "shop", "stripe", "--api-url", url)
         cauce("sources", "secret", "shop", "--for", "stripe", "--purpose", "api", given=CREDENTIAL)
-        found = json.loads(cauce("reconcile", "shop", "--since", to_iso(NOW - 30 * DAY), "--json"))
-        assert (found["poll"]["facts"], found["stored"], found["duplicate"]) == (3, 3, 0)
+        (found,) = json.loads(cauce("reconcile", "shop", "--since", to_iso(NOW - 30 * DAY), "--json"))
+        assert (found["poll"]["facts"], found["fates"]) == (3, {"stored": 3, "duplicate": 0, "quarantined": 0})
         said = cauce("reconcile", "shop", "--since", to_iso(NOW - 30 * DAY))
         assert "0 were missing and are stored now, 3 were there already" in said
         assert "fetched until" in cauce("sources", "show", "shop")
+        cauce("sources", "connect", "shop", "shopify", "--api-url", url)
+        cauce("sources", "secret", "shop", "--for", "shopify", "--purpose", "api", given=CREDENTIAL)
+        assert "stripe" in cauce("reconcile", "--with", "stripe", "--no-wait")
+        result = CliRunner().invoke(main, ["--data", str(folder), "reconcile"])
+        assert result.exit_code == 1, "one of the two answers what no shop of Shopify would"
+        assert "shop, stripe: 0 facts" in result.stdout
+        assert "shop, shopify: 127.0.0.1" in result.stdout
+
+
+def test_the_command_goes_on_every_so_many_minutes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 2:
+            raise KeyboardInterrupt
+
+    with Platform.open(Settings({"data": str(tmp_path / "data")})) as platform:
+        platform.sources.add(Source("shop", "web"))
+        platform.sources.connections.add_secret("shop", "stripe", CREDENTIAL, purpose="api")
+        with StripeShop([stripe_event(1, 0)], busy_every=0).serving() as url:
+            platform.sources.connections.connect("shop", "stripe", api_url=url)
+            monkeypatch.setattr("cauce.cli.reconcile.time.sleep", sleep)
+            words = ["--data", str(tmp_path / "data"), "reconcile", "--every", "60", "--no-wait"]
+            result = CliRunner().invoke(main, words)
+    assert waits == [3_600, 3_600]
+    assert result.stdout.count("shop, stripe:") == 2

@@ -239,6 +239,13 @@ def test_refunds_are_told_by_the_order_that_names_its_customer() -> None:
     assert alone.name == "Record Changed"
 
 
+def test_that_somebody_is_to_be_erased_is_told_of_that_person() -> None:
+    body = {"shop_domain": "a.myshopify.com", "customer": {"id": 5, "email": "ana@tienda.es"}, "orders_to_redact": [7]}
+    (event,) = events("shopify", body, "customers/redact")
+    assert event.name == "Shopify Customer Redact"
+    assert dict(event.identifiers) == {"shopify_customer": "5", "email": "ana@tienda.es"}
+
+
 def test_a_line_without_a_product_is_kept() -> None:
     lines = [{"id": 8, "title": "Tip", "price": "1.00", "quantity": 1, "product_id": None, "sku": None}]
     (event,) = events("shopify", {**ORDER, "line_items": lines}, "orders/create")

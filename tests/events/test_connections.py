@@ -198,11 +198,13 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     code, said = cauce(folder, "reconcile", "shop")
     assert code == 1
     assert "--purpose api" in said
-    for connector in ("shopify", "stripe"):
-        cauce(folder, "sources", "secret", "shop", "--for", connector, "--purpose", "api", given=SECRET)
-    code, said = cauce(folder, "reconcile", "shop")
-    assert code == 2
-    assert "--with" in said
+    cauce(folder, "sources", "secret", "shop", "--for", "shopify", "--purpose", "api", given=SECRET)
+    code, said = cauce(folder, "reconcile", "shop", "--with", "stripe")
+    assert code == 1
+    assert "--for stripe --purpose api" in said
+    code, said = cauce(folder, "reconcile", "--with", "shopfy")
+    assert code == 1
+    assert "shopify" in said
     code, said = cauce(folder, "reconcile", "shop", "--with", "shopify", "--since", "soon")
     assert code == 2
     code, said = cauce(folder, "reconcile", "shop", "--with", "shopify")

@@ -101,7 +101,7 @@ READING_REASONS = {
     "too_many_items": "A batch has more items than the log can number.",
     "unreadable": "The bytes are no JSON.",
     "unreadable_decision": "A decision in the log is not of the form that this version writes.",
-    "value_missing": "A column that the mapping needs is empty.",
+    "value_missing": "A column that the mapping needs, or an identifier that a webhook needs, is empty.",
     "value_unknown": "A value is not among those that the mapping translates.",
     "value_unreadable": "A value is not of the kind that the mapping says (date, number, money, yes or no).",
 }
