@@ -167,7 +167,7 @@ class OrderHead(Answer, frozen=True, kw_only=True):
 
 
 class Order(Answer, frozen=True, kw_only=True):
-    """An order with everything but its history."""
+    """An order with everything but its history; `to_refund_minor` was paid for goods given up or brought back."""
 
     head: OrderHead
     contact: dict[str, str]
@@ -179,6 +179,7 @@ class Order(Answer, frozen=True, kw_only=True):
     note: str
     lines: list[OrderLine]
     payments: list[OrderPayment]
+    to_refund_minor: int
 
 
 class OrderStanding(Answer, frozen=True, kw_only=True):

@@ -114,12 +114,21 @@ def line_total(amount: int, price: int, discount: int, tax: int, *, tax_included
     return gross(amount, price) - discount + (0 if tax_included else tax)
 
 
-def share(total: int, part: int, whole: int, given: int, given_part: int) -> int:
-    """What a further `part` of a `whole` is worth of `total`, after `given_part` of it was worth `given`.
+def worth(total: int, part: int, whole: int) -> int:
+    """What a `part` of a `whole` line is worth of its `total`, rounded down; the whole is worth all of it."""
+    return total * part // whole
 
-    All parts together are worth exactly `total`.
+
+def to_refund(paid: int, shipping: int, lines: Iterable[tuple[int, int, int, int]]) -> int:
+    """What is paid and not owed any more. Lines are (total, amount, cancelled, returned); never below 0.
+
+    What was given up or brought back is worth its share of its line; shipping is owed while anything was sent.
     """
-    return total * (given_part + part) // whole - given
+    owed, sent = 0, False
+    for total, amount, cancelled, returned in lines:
+        owed += total - worth(total, cancelled + returned, amount)
+        sent = sent or cancelled < amount
+    return max(0, paid - owed - (shipping if sent else 0))
 
 
 # Deliveries

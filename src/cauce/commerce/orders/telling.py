@@ -32,6 +32,8 @@ NAMES = {
 """What a change of state is called; *picked* is nobody's business but the store's."""
 NOBODYS = frozenset({RETURNED, PAID})
 """What the vocabulary takes without any identifier."""
+PIECES = ("", "H87", "C62")
+"""Units that go without saying."""
 COLLECTED_KINDS = frozenset({"pick_up", "reserve_in_store", "curbside", "ship_to_store", "order_ahead"})
 
 
@@ -42,15 +44,16 @@ def money(minor: int, currency: str) -> float:
 
 def products(parts: Iterable[Part], currency: str) -> list[dict[str, Any]]:
     """The lines as `products` of an event."""
-    return [
-        {
+    found = []
+    for line, amount in parts:
+        said: dict[str, Any] = {
             "sku": line.sku,
             "name": line.name or line.sku,
             "price": money(line.price, currency),
             "quantity": amount / 1_000 if amount % 1_000 else amount // 1_000,
         }
-        for line, amount in parts
-    ]
+        found.append(said if line.unit in PIECES else said | {"unit": line.unit})
+    return found
 
 
 def who_of(order: Order) -> tuple[str, ...]:

@@ -147,6 +147,7 @@ def _shown(visit: Visit, refused: CauceError | None = None) -> Mapping[str, Any]
         "tax": parts.money(visit, sum(one.tax for one in whole.lines), head.currency),
         "paid": parts.money(visit, taken, head.currency),
         "open": parts.money(visit, max(0, head.total - taken), head.currency) if taken < head.total else "",
+        "to_refund": parts.money(visit, whole.to_refund, head.currency) if whole.to_refund else "",
         "payments": parts.payments(visit, whole),
         "history": parts.history(visit, questions.history(commerce, head.id), whole.lines, head.currency),
         "owners": [(sight.key(owner), owner) for owner in head.owners],

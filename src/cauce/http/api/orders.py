@@ -55,6 +55,7 @@ def order_of(whole: questions.Whole, sight: Sight) -> types.Order:
         note=sight.why(whole.note, free=True) if whole.note else "",
         lines=[line_of(line) for line in whole.lines],
         payments=[payment_of(payment) for payment in whole.payments],
+        to_refund_minor=whole.to_refund,
     )
 
 
