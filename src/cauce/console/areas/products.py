@@ -37,6 +37,7 @@ MOVEMENTS_SHOWN = 25
 CHARACTERS_MAX = 200
 PATH = " > "
 NEW = Product(sku="")
+NO_PRICE = {"amount": "", "currency": "", "channel": "", "start": "", "until": ""}
 
 
 # -- looking ----------------------------------------------------------------------------------------------------------
@@ -143,7 +144,7 @@ def add_price(visit: Visit) -> Answer:
         price = _price_of(visit)
         visit.platform.commerce.do(SetPrices(sku=sku, prices=(price,), add=True))
     except DefinitionInvalid as fault:
-        given = {name: form.get(name, "") for name in ("amount", "currency", "channel", "start", "until")}
+        given = {name: form.get(name, "") for name in NO_PRICE}
         values = _page(visit, api.need_product(visit.platform.commerce, sku), visit.said(str(fault)), given)
         return Shown("products/product.html", values, 422)
     visit.note("catalogue.prices_set", sku)
@@ -242,6 +243,7 @@ def _money(visit: Visit, price: Price) -> str:
 
 def _page(visit: Visit, one: Product, fault: str = "", given: dict[str, str] | None = None) -> dict[str, Any]:
     rows, language = visit.platform.commerce, visit.words.language
+    priced = api.price_list(rows, one.sku)
     siblings = [other for other in api.variants(rows, one.product) if other.sku != one.sku]
     return {
         "product": one,
@@ -261,7 +263,7 @@ def _page(visit: Visit, one: Product, fault: str = "", given: dict[str, str] | N
         "movements": _movements(visit, one),
         "channels": _channels(visit),
         "fault": fault,
-        "given": given or {"amount": "", "currency": "EUR", "channel": "", "start": "", "until": ""},
+        "given": given or {**NO_PRICE, "currency": next((price.currency for price in priced), "")},
     }
 
 

@@ -25,7 +25,7 @@ EXPONENTS: dict[str, int] = {
     for code in codes.split()
 }
 """Currencies whose minor unit is not a hundredth (ISO 4217, list one)."""
-_AMOUNT = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,12}))?")
+_AMOUNT = re.compile(r"([0-9]{1,16})(?:\.([0-9]{1,12}))?")
 
 
 @cache
