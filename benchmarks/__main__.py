@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 
-from benchmarks import freshness, intake, postgres, reads, reserve, river, search
+from benchmarks import availability, freshness, intake, postgres, reads, reserve, river, search
 from benchmarks.harness import Figure, show
 
 BENCHMARKS: dict[str, tuple[Callable[..., Iterator[Figure]], dict[str, object]]] = {
@@ -17,6 +17,7 @@ BENCHMARKS: dict[str, tuple[Callable[..., Iterator[Figure]], dict[str, object]]]
     "profile.read": (reads.profile, {"people": 5_000, "events": 20_000}),
     "timeline.read": (reads.timeline, {"people": 5_000, "events": 20_000}),
     "search": (search.run, {"people": 2_000, "per_sort": 20}),
+    "availability": (availability.run, {"skus": 4, "places": 50, "questions": 20}),
     "postgres": (postgres.run, {"events": 20_000, "identifiers": 10_000}),
     "postgres.runners": (postgres.runners, {"events": 20_000, "identifiers": 5_000}),
     "reserve.hot": (reserve.hot, {"seconds": 0.3, "rounds": 1}),

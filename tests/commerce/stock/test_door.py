@@ -116,15 +116,15 @@ def test_the_feed_tells_the_whole_and_then_what_changes(platform: Platform, http
         assert answer.headers["content-type"].startswith("text/event-stream")
         events = told(answer)
         name, cursor, levels = next(events)
-        assert (name, {level["sku"] for level in levels}) == ("levels", {"A", "B"})
+        assert (name, {level["sku"] for level in levels}) == ("levels", {"A", "B", "C"})
         assert next(events)[0] == "whole"
-        platform.commerce.do(Sell(lines=(Entry("B", "S1", 1_000),)))
+        platform.commerce.do(Sell(lines=(Entry("C", "S1", 1_000),)))
         name, cursor, levels = next(events)
-        assert [(level["sku"], level["available"], level["state"]) for level in levels] == [("B", 0, "out")]
-    platform.commerce.do(Receive(lines=(Entry("B", "S1", 4_000),)))
+        assert [(level["sku"], level["available"], level["state"]) for level in levels] == [("C", 0, "out")]
+    platform.commerce.do(Receive(lines=(Entry("C", "S1", 4_000),)))
     with http.stream("GET", "/v1/stock/feed", headers={"last-event-id": cursor}) as answer:
         _, _, levels = next(told(answer))
-        assert [(level["sku"], level["available"]) for level in levels] == [("B", 4_000)]
+        assert [(level["sku"], level["available"]) for level in levels] == [("C", 4_000)]
 
 
 def told(answer: httpx.Response) -> Iterator[tuple[str, str, list[dict[str, object]]]]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+import msgspec
 
 from cauce.commerce.catalogue import api as catalogue
 from cauce.commerce.ledger import api as ledger
@@ -15,9 +17,22 @@ from cauce.engines.api import Reader, Row
 
 PLACES_MAX = 10_000
 STOCK = """
-select s.sku, s.place, s.safety, s.low, coalesce(a.posted, 0), coalesce(a.pending, 0)
+select s.id, s.sku, s.place, s.safety, s.low, coalesce(a.posted, 0), coalesce(a.pending, 0)
 from stock s left join account a on a.id = s.id"""
 """One row for each product in a place: its limits, what is free, and what of it is promised."""
+
+
+Caps = Callable[[str, str], int | None]
+"""The most that may be seen of a product in a place."""
+
+
+class Located(msgspec.Struct):
+    """As much of a place as is needed to know how far it is."""
+
+    position: catalogue.Position | None = None
+
+
+_LOCATED = msgspec.json.Decoder(Located)
 
 
 class Available(NamedTuple):
@@ -68,11 +83,11 @@ def availability(
         found = [one for one in found if one.place in wanted]
     if on:
         later = expected_until(reader, sku, today, on)
-        found = [one._replace(later=later.get(one.place, 0)) for one in found]
+        found = [Available._make((*one[:-1], later.get(one.place, 0))) for one in found]
     if near is None:
         return sorted(found, key=lambda one: (-one.available - one.later, one.place))
     ways = distances(reader, near)
-    found = [one._replace(distance_metres=ways.get(one.place)) for one in found]
+    found = [Available._make((*one[:-2], ways.get(one.place), one.later)) for one in found]
     return sorted(found, key=lambda one: (one.distance_metres is None, one.distance_metres or 0.0, one.place))
 
 
@@ -86,27 +101,26 @@ def expected_until(reader: Reader, sku: str, first: str, last: str) -> dict[str,
     return {place: int(amount) for place, amount in rows}
 
 
-def shown(rows: Iterable[Row], cap: Callable[[str, str], int | None]) -> list[Available]:
-    """Rows of `STOCK` as what may be promised of them."""
+def shown(rows: Iterable[Row], cap: Caps | None = None) -> list[Available]:
+    """Rows of `STOCK` as what may be promised of them, with what a channel may see at most."""
     found = []
-    for sku, place, safety, low, posted, pending in rows:
-        amount = rules.promised(posted, pending, safety, cap(sku, place))
-        state = rules.state_of(amount, low)
-        found.append(Available(sku, place, amount, state, posted, pending, safety, low))
+    for _, sku, place, safety, low, posted, pending in rows:
+        amount = rules.promised(posted, pending, safety, cap(sku, place) if cap else None)
+        found.append(Available(sku, place, amount, rules.state_of(amount, low), posted, pending, safety, low))
     return found
 
 
-def caps_of(reader: Reader, channel: str, sku: str | None = None) -> Callable[[str, str], int | None]:
-    """How much a channel may see of a product in a place: what the catalogue says, asked once."""
+def caps_of(reader: Reader, channel: str, sku: str | None = None) -> Caps | None:
+    """How much a channel may see of a product in a place, asked once; None where nothing is bounded."""
     if not channel:
-        return _no_cap
+        return None
     told = reader.select(
         "select sku, place, most from stock_cap where channel = ?" + ("" if sku is None else " and sku in (?, '')"),
         (channel,) if sku is None else (channel, sku),
     )
     caps: Mapping[tuple[str, str], int] = {(named, place): most for named, place, most in told}
     if not caps:
-        return _no_cap
+        return None
 
     def most(sku: str, place: str) -> int | None:
         return next((caps[key] for key in particular(sku, place) if key in caps), None)
@@ -114,15 +128,9 @@ def caps_of(reader: Reader, channel: str, sku: str | None = None) -> Callable[[s
     return most
 
 
-def distances(reader: Any, near: tuple[float, float]) -> dict[str, float]:
+def distances(reader: Reader, near: tuple[float, float]) -> dict[str, float]:
     """The way to each place whose position is known, in metres."""
     point = catalogue.Position(*near)
-    return {
-        place.id: catalogue.distance(point, place.position)
-        for place in catalogue.places(reader)
-        if place.position is not None
-    }
-
-
-def _no_cap(_sku: str, _place: str) -> None:
-    return None
+    rows = reader.select(f"select id, body from place limit {PLACES_MAX}")
+    located = ((id_, _LOCATED.decode(body).position) for id_, body in rows)
+    return {id_: catalogue.distance(point, position) for id_, position in located if position is not None}

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from cauce.commerce.stock.availability import STOCK, Available, caps_of, shown
 from cauce.commerce.stock.levels import SERIES
 from cauce.commerce.stock.store import CHANGES_KEPT
-from cauce.engines.api import Reader
+from cauce.engines.api import Reader, Row
 from cauce.errors import Unreadable
 
 LIMIT_MAX = 10_000
@@ -83,11 +83,10 @@ def last_change(reader: Reader) -> int:
 
 def _whole(reader: Reader, cursor: Cursor, last: int, size: int, wish: Wish) -> Changes:
     """The next stocks of the whole; behind the last of them follow the changes since its beginning."""
-    rows = reader.select(f"select id from stock where id > ? order by id limit {size}", (cursor.stock,))
-    ids = [id_ for (id_,) in rows]
-    items = _stocks(reader, ids, wish)
-    if len(ids) == size:
-        return Changes(items, Cursor(cursor.number, ids[-1]), True)
+    rows = reader.select(f"{STOCK} where s.id > ? order by s.id limit {size}", (cursor.stock,))
+    items = _wished(reader, rows, wish)
+    if len(rows) == size:
+        return Changes(items, Cursor(cursor.number, rows[-1][0]), True)
     return Changes(items, Cursor(cursor.number), last > cursor.number)
 
 
@@ -97,7 +96,8 @@ def _since(reader: Reader, cursor: Cursor, last: int, size: int, wish: Wish) -> 
     if first > until:
         return Changes([], cursor, False)
     ids = {stock for low, high in _slots(first, until) for stock in _changed(reader, low, high)}
-    return Changes(_stocks(reader, sorted(ids), wish), Cursor(until), until < last)
+    rows = reader.select_keys(f"{STOCK} where s.id in {{keys}}", ids)
+    return Changes(_wished(reader, rows, wish), Cursor(until), until < last)
 
 
 def _changed(reader: Reader, low: int, high: int) -> list[int]:
@@ -111,8 +111,8 @@ def _slots(first: int, until: int) -> list[tuple[int, int]]:
     return [(low, high)] if low <= high else [(low, CHANGES_KEPT - 1), (0, high)]
 
 
-def _stocks(reader: Reader, ids: list[int], wish: Wish) -> list[Available]:
-    found = shown(reader.select_keys(f"{STOCK} where s.id in {{keys}}", ids), caps_of(reader, wish.channel))
-    return [
-        one for one in found if (not wish.place or one.place == wish.place) and (not wish.sku or one.sku == wish.sku)
-    ]
+def _wished(reader: Reader, rows: list[Row], wish: Wish) -> list[Available]:
+    found = shown(rows, caps_of(reader, wish.channel))
+    if not wish.place and not wish.sku:
+        return found
+    return [one for one in found if wish.place in ("", one.place) and wish.sku in ("", one.sku)]

@@ -27,8 +27,10 @@ def crossing(before: str, after: str) -> str:
 
 def promised(free: int, pending: int, safety: int, cap: int | None = None) -> int:
     """What may still be promised: never negative, never more than the channel may see."""
-    found = max(0, free - pending - safety)
-    return found if cap is None else min(found, cap)
+    found = free - pending - safety
+    if found <= 0:
+        return 0
+    return found if cap is None or found < cap else cap
 
 
 def is_newer_count(occurred: int, amount: int, known_occurred: int, known_amount: int) -> bool:

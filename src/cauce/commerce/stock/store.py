@@ -184,7 +184,13 @@ class Hook(NamedTuple):
 CHANGES_KEPT = 131_072
 """Who has not asked for longer than so many changes is told the whole again."""
 
-STOCKS = records("stock", Stock, indexes=(("sku", "place"), ("place", "sku")), checks=("safety >= 0", "low >= 0"))
+STOCKS = records(
+    "stock",
+    Stock,
+    # The first index holds all that availability asks of a stock, so that its row need not be looked up.
+    indexes=(("sku", "place", "safety", "low"), ("place", "sku")),
+    checks=("safety >= 0", "low >= 0"),
+)
 RESERVATIONS = records("reservation", Reservation, indexes=(("owner",),))
 LEVELS = records("stock_level", Level, checks=("own >= -1", "own_low >= -1", "amount >= 0"))
 CHANGES = records("stock_change", Change)

@@ -126,7 +126,7 @@ def change(visit: Visit) -> Answer:
         said = _changed(visit, what, sku, place, given)
     except CauceError as fault:
         return Shown("stock/shelf.html", _shelf(visit, sku, place, {what: visit.said(str(fault)), **given}), 422)
-    visit.note(f"stock_{what}", f"{sku} {place}")
+    visit.note(f"stock.{what}", f"{sku} {place}")
     return Led("/stock/shelf?" + urlencode({"sku": sku, "place": place}), said)
 
 
@@ -148,7 +148,7 @@ def count(visit: Visit) -> Answer:
         found = visit.platform.commerce.do(command)
     except CauceError as fault:
         return Shown("stock/counts.html", _counts(visit, place, written, visit.said(str(fault))), 422)
-    visit.note("stock_count", place, lines=len(lines))
+    visit.note("stock.count", place, lines=len(lines))
     differing = sum(one.difference != 0 for one in found)
     said = (
         visit.count("%(num)s product has been counted.", "%(num)s products have been counted.", len(found))
@@ -162,7 +162,7 @@ def arrive(visit: Visit) -> Answer:
     """All of a shipment has come."""
     id_ = int(visit.path["shipment"])
     visit.platform.commerce.do(moving.Arrive(shipment=id_, by=visit.actor.name))
-    visit.note("stock_arrive", str(id_))
+    visit.note("stock.arrive", str(id_))
     return Led("/stock/transit", visit.say("The goods have arrived."))
 
 
@@ -170,7 +170,7 @@ def finish(visit: Visit) -> Answer:
     """Somebody has seen to a task."""
     id_ = int(visit.path["task"])
     visit.platform.commerce.do(keeping.Finish(task=id_, by=visit.actor.name))
-    visit.note("stock_finish_task", str(id_))
+    visit.note("stock.finish_task", str(id_))
     return Led("/stock/tasks", visit.say("The task is done."))
 
 

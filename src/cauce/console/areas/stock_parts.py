@@ -36,7 +36,7 @@ class Line(NamedTuple):
     sku: str
     name: str
     total: str
-    state: str
+    is_out: bool
     cells: list[Cell]
 
 
@@ -77,7 +77,6 @@ def _line(visit: Visit, sku: str, places: list[tuple[str, str]], stock: Iterable
     product = catalogue.product(visit.platform.commerce, sku)
     unit = product.unit if product else PIECE
     total = sum(one.available for one in by_place.values())
-    scarce = "out" if total <= 0 else "low" if any(one.state != "in" for one in by_place.values()) else "in"
     cells = []
     for id_, name in places:
         one = by_place.get(id_)
@@ -87,7 +86,7 @@ def _line(visit: Visit, sku: str, places: list[tuple[str, str]], stock: Iterable
             held = amount_said(visit, one.held, unit) if one.held else ""
             cells.append(Cell(id_, name, one.state, amount_said(visit, one.available, unit), held))
     return Line(
-        sku, product.name(visit.words.language) if product else sku, amount_said(visit, total, unit), scarce, cells
+        sku, product.name(visit.words.language) if product else sku, amount_said(visit, total, unit), total <= 0, cells
     )
 
 

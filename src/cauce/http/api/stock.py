@@ -429,7 +429,7 @@ def _done(name: str, path: str, summary: str, handle: Any, answer: Any, **more: 
     more.setdefault("permission", "commerce.write")
     more.setdefault("errors", (DefinitionInvalid,))
     more.setdefault("lane", "write")
-    more.setdefault("audit", name.replace(".", "_"))
+    more.setdefault("audit", name)
     return Operation(name=name, method="POST", path=path, summary=summary, handle=handle, answer=answer, **more)
 
 
@@ -589,6 +589,6 @@ OPERATIONS = (
     Operation(
         name="stock.remove_hook", method="DELETE", path="/v1/stock/hooks/{hook}",
         summary="Tell an address no more", permission="commerce.write", handle=remove_hook, answer=None, status=204,
-        errors=(NotFound,), lane="write", audit="stock_remove_hook",
+        errors=(NotFound,), lane="write", audit="stock.remove_hook",
     ),
 )  # fmt: skip
