@@ -30,7 +30,7 @@ SPEAKING = {"nearest", "shown", "_expected", "_shown", "_problem"}
 """Functions whose answers are filled into sentences."""
 TABLES = {"_WORDS", "_FORMATS"}
 """Names of tables whose values are words of sentences."""
-SAME = re.compile(r"/\S*|pip install .*|[A-Z][A-Z0-9-]*|[a-z]+\.[a-z_%]+|\{.*|[^a-z%]*|%:%")
+SAME = re.compile(r"/\S*|https?:\S*|pip install .*|[A-Z][A-Za-z0-9-]*|[a-z]+\.[a-z_%]+|\{.*|(?!%: %$)[^a-z]*")
 """What is the same in every language: a command, a format, the name of a decision, an example."""
 FILLED = re.compile(r"%\(\w+\)s")
 LETTERS = re.compile(r"[^\W\d_]{2,}")
