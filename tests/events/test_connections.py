@@ -77,6 +77,15 @@ def test_several_hold_until_they_are_revoked_and_then_they_are_gone(house: House
     assert house.connections.lock("shop", "shopify") is None
 
 
+def test_a_forgotten_secret_is_in_no_file(tmp_path: Path) -> None:
+    house = House(tmp_path / "control.db")
+    house.sources.add(Source("shop", "web"))
+    found = house.connections.add_secret("shop", "shopify", SECRET)
+    house.connections.revoke_secret("shop", found.hint)
+    house.close()
+    assert all(SECRET.encode() not in file.read_bytes() for file in tmp_path.iterdir())
+
+
 def test_another_process_sees_a_change(house: House, tmp_path: Path) -> None:
     other = House(tmp_path / "control.db")
     house.connections.add_secret("shop", "shopify", SECRET)
