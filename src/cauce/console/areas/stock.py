@@ -126,7 +126,7 @@ def change(visit: Visit) -> Answer:
         said = _changed(visit, what, sku, place, given)
     except CauceError as fault:
         return Shown("stock/shelf.html", _shelf(visit, sku, place, {what: visit.said(str(fault)), **given}), 422)
-    visit.note(f"stock.{what}", f"{sku} {place}")
+    visit.note(f"stock.set_{what}" if what in (SAFETY, LOW) else f"stock.{what}", f"{sku} {place}")
     return Led("/stock/shelf?" + urlencode({"sku": sku, "place": place}), said)
 
 
