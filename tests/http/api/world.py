@@ -98,13 +98,11 @@ def stock_the_shelves(platform: Platform) -> None:
 
 
 def open_the_club(platform: Platform) -> None:
-    """A programme with a member, and a gift card that has paid."""
+    """A programme with a member, and a gift card."""
     do = platform.commerce.do
     do(ApplyProgramme(document=CLUB, by="tests"))
     do(Adjust(programme="club", member="loyalty:9001", points=1_000_000, why="a welcome", by="tests"))
-    card = do(IssueCard(amount=10_000, currency="EUR", number=number_hash(platform.secret, CARD), last=CARD[-4:]))
-    held = do(Authorise(card=card.id, amount=5_000, currency="EUR"))
-    do(Capture(authorisation=held.id, amount=2_000, more=True))
+    do(IssueCard(amount=1_000_000_000, currency="EUR", number=number_hash(platform.secret, CARD), last=CARD[-4:]))
 
 
 @contextmanager
@@ -159,7 +157,7 @@ def path_values(platform: Platform, who: str = "") -> Values:
         "programme": "club",
         "redemption": str(promised(platform)),
         "card": "1",
-        "authorisation": "1",
+        "authorisation": str(authorised(platform)),
         "hint": spare[-4:],
         "secret": platform.sources.connections.add_secret("web", "shopify", "spare-secret-of-tests", by="tests").hint,
         "system": "shopify",
@@ -204,6 +202,13 @@ def filled(platform: Platform) -> str:
     for owner in ("email:ana@tienda.es", "device:7f3a"):
         platform.commerce.do(Put(owners=(owner,), line=f"{line}", sku="ABR-00001-AZ", amount=1_000))
     return line
+
+
+def authorised(platform: Platform) -> int:
+    """The number of an authorisation of which a part was captured and a part is still held."""
+    held = platform.commerce.do(Authorise(card=1, amount=5_000, currency="EUR"))
+    platform.commerce.do(Capture(authorisation=held.id, amount=2_000, more=True))
+    return int(held.id)
 
 
 def kept(platform: Platform, who: str) -> int:
