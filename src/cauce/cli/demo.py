@@ -22,7 +22,7 @@ from cauce.console.guide import somebody_met
 from cauce.errors import CauceError, StorageBroken
 from cauce.http.guard import COOKIE
 from cauce.settings import Settings
-from cauce.testing.world import World, send_http
+from cauce.testing.world import World, send_http, shop
 
 PATIENCE_SECONDS = 120
 OWNER = "demo"
@@ -62,6 +62,7 @@ def demo(
         if not as_json:
             console.print(f"Look while it flows:  {_entrance(settings, url)}", soft_wrap=True, markup=False)
         started = time.monotonic()
+        _furnish(settings, world, quiet=as_json)
         delivery = _stream(url, world, keys, quiet=as_json)
         _wait_until_processed(url)
         found = {
@@ -108,6 +109,18 @@ def _url(server: subprocess.Popen[str]) -> str:
     return str(json.loads(line)["url"])
 
 
+def _furnish(settings: Settings, world: World, *, quiet: bool) -> None:
+    """Products, stock, a programme and orders, beside the running server."""
+    with (
+        Platform.open(settings) as platform,
+        Progress(
+            TextColumn("opening the shop: {task.description}"), TimeElapsedColumn(), console=errors, disable=quiet
+        ) as progress,
+    ):
+        task = progress.add_task("…", total=None)
+        shop.furnish(platform, world, lambda what: progress.update(task, description=what))
+
+
 def _stream(url: str, world: World, keys: dict[str, str], *, quiet: bool) -> Any:
     with Progress(
         TextColumn("streaming the world in"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
@@ -145,7 +158,7 @@ def _pages(settings: Settings, url: str, cookie: str) -> dict[str, int]:
         person = somebody_met(platform)
     statuses = {}
     somebody = (f"/people/{person}",) if person else ()
-    for path in ("/overview", "/people", *somebody, "/quarantine", "/data", "/sources"):
+    for path in ("/overview", "/people", *somebody, "/quarantine", "/data", "/sources", "/stock", "/orders"):
         request = urllib.request.Request(url + path, headers={"Cookie": f"{COOKIE}={cookie}", "Accept": "text/html"})  # noqa: S310 - ours
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - ours
             statuses[path.replace(person, "{person}") if person else path] = answer.status
