@@ -55,6 +55,7 @@ CHORES: tuple[Command, ...] = (
     fulfilment.PutBack(),
     adjusting.SweepPoints(),
     cards.SweepCards(),
+    baskets.ForgetBaskets(),
     forgetting.Forget(),
 )
 """What passes with time: done again and again by the clerk, a bounded piece each."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from cauce.commerce.baskets import api as baskets
 from cauce.commerce.baskets import rules
 from cauce.commerce.baskets.api import Asked, Merge, MoveTo, Put, Remove
-from cauce.commerce.baskets.changing import KEPT_SECONDS, Forget
+from cauce.commerce.baskets.changing import KEPT_SECONDS, EraseBaskets, ForgetBaskets
 from cauce.commerce.baskets.rules import LineState
 from cauce.commerce.orders.placing import NewLine, PlaceOrder
 from cauce.engines.memory import MemoryTables
@@ -132,8 +132,21 @@ def test_moving_running_out_and_forgetting(shop: Shop) -> None:
         shop.do(Put(basket=kept.basket, line="2", sku="A", amount=1_000))
     fresh = shop.do(Put(owners=("email:b",), line="2", sku="A", amount=1_000))
     assert (fresh.basket, fresh.lines) == (kept.basket + 1, 1)
-    assert shop.do(Forget()) == 1
+    assert shop.do(ForgetBaskets()) == 1
     assert seen(shop, "email:b") == {"2": ("A", 1_000)}
+
+
+def test_an_erased_person_leaves_no_basket(shop: Shop) -> None:
+    first = shop.do(Put(owners=("device:a",), line="1", sku="A", amount=1_000))
+    second = shop.do(Put(owners=("email:b",), line="2", sku="A", amount=1_000))
+    shop.do(Put(owners=("email:c",), line="3", sku="A", amount=1_000))
+    shop.do(Merge(into=second.basket, baskets=(first.basket,)))
+    assert shop.do(EraseBaskets(owners=("device:a", "email:b"))) == 2
+    assert seen(shop, "device:a", "email:b", "email:c") == {"3": ("A", 1_000)}
+    left = shop.tables.select("select owner from basket union select owner from basket_home")
+    assert left == [("email:c",)]
+    with pytest.raises(NotFound):
+        shop.do(Put(basket=first.basket, line="4", sku="A", amount=1_000))
 
 
 def test_the_river_hears_differences(shop: Shop) -> None:

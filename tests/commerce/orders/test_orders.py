@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cauce.commerce.orders import questions, rules
-from cauce.commerce.orders.changing import Advance, Cancel, Change, Return
+from cauce.commerce.orders.changing import Advance, Cancel, Change, EraseFromOrders, Return
 from cauce.commerce.orders.outside import FactLine, RecordOrder
 from cauce.commerce.orders.paying import Pay, RecordPayment
 from cauce.commerce.orders.placing import Confirm, NewLine, Part, PlaceOrder
 from cauce.commerce.orders.questions import Which
+from cauce.commerce.orders.store import ORDERS
 from cauce.engines.api import Tables
 from cauce.engines.memory import MemoryTables
 from cauce.errors import Conflict, DefinitionInvalid, Ended, NotFound, Shortage, StorageBroken
@@ -145,7 +146,7 @@ def test_what_makes_no_sense_is_refused_and_nothing_is_left(shop: Shop, wrong: d
     lines = wrong.pop("lines", (A,))
     with pytest.raises(DefinitionInvalid, match="expected"):
         shop.do(PlaceOrder(lines=lines, **{"currency": "EUR", "place": "S1", **wrong}))
-    assert shop.rows(questions.ORDERS) == []
+    assert shop.rows(ORDERS) == []
     assert shop.balance("A", "S1") == (5_000, 0)
 
 
@@ -306,6 +307,15 @@ def test_goods_shipped_to_a_store_go_back_to_its_shelf_when_nobody_comes(shop: S
     assert (shop.balance("A", "S1"), shop.balance("A", "S2")) == ((2_000, 0), (3_000, 0))
     places = [(entry.became, entry.place, entry.origin) for entry in questions.history(shop.tables, order.id)][-2:]
     assert places == [("ready", "S2", "S1"), ("cancelled", "S2", "S1")]
+
+
+def test_an_erased_person_is_nobody_s_customer_and_the_books_stay(shop: Shop) -> None:
+    order = placed(shop, contact=(("email", "ana@tienda.es"),), note="ring at Ana's")
+    assert shop.do(EraseFromOrders(owners=("email:ana@tienda.es", "email:eva@tienda.es"))) == 1
+    whole = questions.whole(shop.tables, order.id)
+    assert (whole.head.owners, whole.contact, whole.note, whole.head.total) == ((), {}, "", order.total)
+    assert questions.page(shop.tables, Which(owners=("email:ana@tienda.es",))) == []
+    assert shop.do(Cancel(order=order.id)).state == "cancelled"
 
 
 # -- other platforms --------------------------------------------------------------------------------------------------

@@ -10,7 +10,8 @@ import msgspec
 from cauce.commerce.baskets import rules
 from cauce.commerce.baskets.changing import (
     ACTIONS,
-    Forget,
+    EraseBaskets,
+    ForgetBaskets,
     Kept,
     Merge,
     MoveTo,
@@ -33,7 +34,8 @@ __all__ = [
     "WISH_LIST",
     "Asked",
     "BasketLine",
-    "Forget",
+    "EraseBaskets",
+    "ForgetBaskets",
     "Kept",
     "Merge",
     "MoveTo",

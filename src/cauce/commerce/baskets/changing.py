@@ -74,10 +74,16 @@ class MoveTo(Command, frozen=True, kw_only=True):
     owner: str
 
 
-class Forget(Command, frozen=True, kw_only=True):
+class ForgetBaskets(Command, frozen=True, kw_only=True):
     """Removes baskets that ran out, at most so many."""
 
     limit: int = FORGET_MAX
+
+
+class EraseBaskets(Command, frozen=True, kw_only=True):
+    """Removes all that these identifiers have: their person is erased."""
+
+    owners: tuple[str, ...]
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -85,7 +91,6 @@ class Kept(msgspec.Struct, frozen=True):
 
     basket: int
     kind: str
-    owner: str
     lines: int
     changed: int
     expires: int
@@ -143,14 +148,25 @@ def move(work: Work, command: MoveTo) -> Kept:
     return shown(work.put(BASKETS, basket._replace(owner=command.owner, changed=work.now)))
 
 
-def forget(work: Work, command: Forget) -> int:
+def forget(work: Work, command: ForgetBaskets) -> int:
     limit = min(max(command.limit, 1), FORGET_MAX)
     gone = work.select(BASKETS, "expires <= ? order by expires limit ?", work.now, limit)
+    return _removed(work, gone)
+
+
+def erase(work: Work, command: EraseBaskets) -> int:
+    _check_owners(command.owners)
+    return sum(_removed(work, work.select(BASKETS, "owner = ?", owner)) for owner in command.owners)
+
+
+def _removed(work: Work, gone: Iterable[Basket]) -> int:
+    count = 0
     for basket in gone:
         for found in work.select(HOMES, "basket = ?", basket.id):
             work.drop(HOMES, found.owner, found.kind)
         work.drop(BASKETS, basket.id)
-    return len(gone)
+        count += 1
+    return count
 
 
 def ordered(work: Work, basket_id: int, wanted: Mapping[str, tuple[str, int]], order: int) -> Basket:
@@ -200,7 +216,7 @@ def home(work: Work, owners: tuple[str, ...], id_: int, kind: str, *, makes: boo
 
 def shown(basket: Basket) -> Kept:
     lines = sum(not line.removed for line in basket.line_states.values())
-    return Kept(basket.id, basket.kind, basket.owner, lines, basket.changed, basket.expires)
+    return Kept(basket.id, basket.kind, lines, basket.changed, basket.expires)
 
 
 def _at(work: Work, owner: str, kind: str) -> Basket | None:
@@ -309,5 +325,6 @@ ACTIONS = (
     Action(Remove, remove, Kept),
     Action(Merge, merge, Kept),
     Action(MoveTo, move, Kept),
-    Action(Forget, forget, int),
+    Action(ForgetBaskets, forget, int),
+    Action(EraseBaskets, erase, int),
 )

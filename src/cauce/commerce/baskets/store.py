@@ -47,6 +47,6 @@ class Home(NamedTuple):
 
 _DECODER = msgspec.json.Decoder(dict[str, tuple[int, int, int, int, str, str, str, int]])
 
-BASKETS = records("basket", Basket, indexes=(("expires",),))
+BASKETS = records("basket", Basket, indexes=(("expires",), ("owner",)))
 HOMES = records("basket_home", Home, key_columns=2, indexes=(("basket",),))
 TABLES: tuple[Table, ...] = (BASKETS.table, HOMES.table)
