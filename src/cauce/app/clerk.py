@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from cauce.app.courier import Courier
+from cauce.commerce.loyalty import following
 from cauce.commerce.parts import CHORES
 from cauce.commerce.tills.follower import Follower, Sight
 from cauce.commerce.tills.relay import Relayed, waiting
@@ -52,6 +53,7 @@ class Clerk:
             Duty("relay", self.relay),
             Duty("follow", self._follower.step),
             Duty("settle", self._follower.settle),
+            Duty("reward", lambda: following.step(platform.commerce, sight_of(platform))),
             Duty("chores", self.chores),
             Duty("hooks", self._courier.step),
         )
@@ -128,9 +130,10 @@ class Clerk:
 
 def follower_of(platform: Platform) -> Follower:
     """What follows an installation's river for its commerce, in the calling thread."""
+    return Follower(platform.commerce, lambda: sight_of(platform))
 
-    def sight() -> Sight:
-        views = platform.views
-        return Sight(views.reader.snapshot, views.archive, views.people.identifiers_of)
 
-    return Follower(platform.commerce, sight)
+def sight_of(platform: Platform) -> Sight:
+    """The river as the calling thread reads it."""
+    views = platform.views
+    return Sight(views.reader.snapshot, views.archive, views.people.identifiers_of)

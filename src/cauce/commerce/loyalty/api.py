@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from cauce.commerce.ledger import api as ledger
-from cauce.commerce.loyalty import adjusting, earning, programmes, redeeming
+from cauce.commerce.loyalty import adjusting, earning, following, programmes, redeeming
 from cauce.commerce.loyalty.calendar import day_of
 from cauce.commerce.loyalty.definition import PURCHASE, Programme, Reward, decimals_of, read_programme, stored_programme
 from cauce.commerce.loyalty.earning import ClawBack, Earn, Points
@@ -50,7 +50,7 @@ __all__ = [
     "redemption", "redemptions", "statement", "stored_programme", "versions",
 ]  # fmt: skip
 
-ACTIONS = (*programmes.ACTIONS, *earning.ACTIONS, *redeeming.ACTIONS, *adjusting.ACTIONS)
+ACTIONS = (*programmes.ACTIONS, *earning.ACTIONS, *redeeming.ACTIONS, *adjusting.ACTIONS, *following.ACTIONS)
 SHOWN_MAX = 1_000
 
 

@@ -145,6 +145,15 @@ class Redeemer(NamedTuple):
     redemption: int
 
 
+class Cursor(NamedTuple):
+    """How far the river was read for events that earn."""
+
+    name: str
+    position: int
+
+
+CURSOR = "events"
+CURSORS = records("loyalty_cursor", Cursor)
 HEADS = records("loyalty_programme", Head)
 VERSIONS = records("loyalty_version", Version, key_columns=2)
 PURCHASES = records(
@@ -161,9 +170,8 @@ LOTS = records(
 MEMBERS = records("loyalty_member", Member, key_columns=2, indexes=(("member",), ("review",)))
 REDEMPTIONS = records("loyalty_redemption", Redemption, indexes=(("programme", "at"), ("state", "due")))
 REDEEMERS = records("loyalty_redeemer", Redeemer, key_columns=2)
-TABLES: tuple[Table, ...] = tuple(
-    each.table for each in (HEADS, VERSIONS, PURCHASES, DOCUMENTS, RETURNS, LOTS, MEMBERS, REDEMPTIONS, REDEEMERS)
-)
+_ALL = (HEADS, VERSIONS, PURCHASES, DOCUMENTS, RETURNS, LOTS, MEMBERS, REDEMPTIONS, REDEEMERS, CURSORS)
+TABLES: tuple[Table, ...] = tuple(each.table for each in _ALL)
 
 
 @lru_cache(maxsize=1_000)
