@@ -82,6 +82,11 @@ EXAMPLES: dict[str, Callable[[Platform], str]] = {
     "/definitions/new": lambda _platform: "/definitions/new?sort=trait",
 }
 WITHOUT = {
+    "/pickups/orders/{order}": "an order that is collected is needed; tests of pick-ups place some",
+    "/414/{gln}": "leads to the desk with the code of a QR; tests of pick-ups scan one",
+    "/collect/{link}": "a signed link is needed; tests of pick-ups make one",
+    "/collect/{link}/{file}": "the same",
+    "/fulfilment/choices/{id}": "an order that was sourced is needed; tests of pick-ups place some",
     "/identity/trials/{id}": "a trial run of rules lives for a while only; tests of identity start one",
     "/identity/trials/{id}/live": "the same",
     "/data/results/{key}": "a result lives for a while only; tests of data ask for one",
