@@ -17,6 +17,8 @@ from babel.messages.catalog import Message
 
 from cauce import errors
 from cauce.console.sayings import CONTEXT, FOREIGN
+from cauce.profiles.definitions import default_definitions
+from cauce.quality.starter import starter_contracts
 
 SOURCES = Path(inspect.getfile(errors)).parent
 UNSEEN = ("cli", "client", "testing", "http", "runner.py", "app/migrate.py", "connectors/tabular/mapping.py")
@@ -48,6 +50,8 @@ def sayings() -> dict[str, dict[tuple[str, str], Message]]:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         _keep(found, f"said_by_{inside.parts[0].removesuffix('.py')}", Reader(tree, inside.parts[0]).sentences())
     _keep(found, "said_by_console", FOREIGN)
+    packaged = [*starter_contracts(), *default_definitions()]
+    _keep(found, "said_by_definitions", sorted({each.description.replace("%", "%%") for each in packaged}))
     return found
 
 

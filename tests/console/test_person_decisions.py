@@ -134,12 +134,12 @@ def test_two_people_are_joined_after_a_look_at_what_that_does(own_shop):
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"do": "split", "why": ""}, "expected a reason"),
-        ({"do": "split", "why": "x" * 501}, "expected a reason"),
-        ({"do": "marry", "why": "x"}, "expected do to be one of"),
+        ({"do": "split", "why": ""}, "Expected a reason"),
+        ({"do": "split", "why": "x" * 501}, "Expected a reason"),
+        ({"do": "marry", "why": "x"}, "Expected do to be one of"),
         ({"do": "split", "why": "x", "b": ANA}, "two different"),
-        ({"do": "split", "why": "x", "b": ""}, "expected an identifier"),
-        ({"do": "join", "why": "x", "b": "email:nobody@tienda.es"}, "nobody is known"),
+        ({"do": "split", "why": "x", "b": ""}, "Expected an identifier"),
+        ({"do": "join", "why": "x", "b": "email:nobody@tienda.es"}, "Nobody is known"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_words(shop, fields, said):

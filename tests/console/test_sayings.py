@@ -135,6 +135,13 @@ def test_faults_of_statements_are_in_spanish_around_what_the_database_says(seat,
     assert re.search(r"se esperaba|no hay ninguna vista|no es SQL|no se puede ejecutar", said, re.I), said
 
 
+def test_what_came_with_cauce_is_explained_in_spanish(seat):
+    client = seat.client("engineer", language="es")
+    assert "Se envió un correo." in client.page("/definitions")
+    assert "Se envió un correo." in client.page("/definitions?q=correo")
+    assert "Productos puestos en una cesta en una semana" in client.page("/definitions/trait/carts_7_days")
+
+
 ADDRESSES = (
     "/people/p_0000000000000", "/sources/nosuch", "/definitions/contract/nosuch", "/definitions/nosuch/x",
     "/quarantine/7", "/quarantine/x", "/quarantine/entries?state=closed", "/identity/rules/7", "/identity/trials/x",

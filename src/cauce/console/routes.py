@@ -273,11 +273,14 @@ def _navigation(visit: Visit) -> list[dict[str, Any]]:
 def _fault(visit: Visit, fault: CauceError) -> Shown:
     """The page (or the message into a page) that says what went wrong and what to do."""
     template = "problem_part.html" if visit.asked.is_partial else "problem.html"
-    return Shown(
-        template,
-        {"code": fault.code, "said": visit.said(fault.message), "hint": visit.said(fault.hint)},
-        status_of(fault),
-    )
+    said, hint = begun(visit.said(fault.message)), begun(visit.said(fault.hint))
+    return Shown(template, {"code": fault.code, "said": said, "hint": hint}, status_of(fault))
+
+
+def begun(text: str) -> str:
+    """A sentence with a capital at its beginning, unless it begins with a name or an identifier."""
+    first = text.partition(" ")[0]
+    return text[:1].upper() + text[1:] if first.isalpha() and first.islower() else text
 
 
 def _broken(visit: Visit) -> Shown:

@@ -72,14 +72,14 @@ def overview(visit: Visit) -> Answer:
             "type": each.contract.type,
             "source": each.contract.source,
             "mode": each.contract.mode,
-            "description": each.contract.description,
+            "description": visit.said(each.contract.description),
             "version": each.version,
             "decided": each.decided or None,
             "by": each.decided_by,
             "address": address_of("contract", each.key),
         }
         for each in platform.quality.contracts()
-        if wanted.casefold() in f"{each.key} {each.contract.description}".casefold()
+        if wanted.casefold() in f"{each.key} {visit.said(each.contract.description)}".casefold()
     ]
     breaches: dict[str, int] = {}
     for breach in platform.quality.breaches():

@@ -117,7 +117,7 @@ def contract_told(contract: Contract, words: Words) -> dict[str, Any]:
         breaks = marked("An event that breaks it is stored all the same, and counted.")
     return {
         "subject": subject,
-        "description": contract.description,
+        "description": words.said(contract.description),
         "rules": [who, words.say(breaks)],
         "properties": list(_fields(contract.properties, words, 0)),
         "traits": list(_fields(contract.traits, words, 0)),
@@ -132,7 +132,7 @@ def trait_told(definition: Definition, words: Words) -> dict[str, Any]:
     """What a computed trait computes, over what."""
     table = _COUNTED if definition.property and definition.compute in _COUNTED else _COMPUTES
     return {
-        "description": definition.description,
+        "description": words.said(definition.description),
         "computes": words.say(table[definition.compute], property=definition.property, limit=definition.limit),
         "events": list(definition.events),
         "types": list(definition.types),
@@ -175,7 +175,7 @@ def _fields(schema: Any, words: Words, depth: int) -> Iterator[Field]:
             continue
         yield Field(
             str(name), depth, _type(member, words), name in required, tuple(_conditions(member, words)),
-            str(member.get("description", "")),
+            words.said(str(member.get("description", ""))),
         )  # fmt: skip
         yield from _fields(member, words, depth + 1)
         yield from _fields(member.get("items"), words, depth + 1)
