@@ -135,7 +135,7 @@ def told(answer: httpx.Response) -> Iterator[tuple[str, str, list[dict[str, obje
         if line:
             fields[name] = value
         elif "data" in fields:
-            yield fields["event"], fields["id"], json.loads(fields["data"])
+            yield fields["event"], fields["id"], json.loads(fields["data"])["levels"]
             fields = {}
 
 

@@ -262,6 +262,8 @@ def faults(operation: Operation, response: httpx.Response) -> list[str]:
     kind = response.headers["content-type"].partition(";")[0]
     if kind not in answer["content"]:
         return [f"{kind} is not told"]
+    if kind == "text/event-stream":
+        return []  # its events are tried where the stream is
     validator = validator_of(answer["content"][kind]["schema"]["$ref"])
     return [f"{error.instance_path}: {error.message}" for error in validator.iter_errors(response.json())]
 

@@ -455,6 +455,13 @@ class FeedQuery(Request, frozen=True, kw_only=True):
     channel: Channel = ""
     place: PlaceFilter = ""
     sku: SkuFilter = ""
+    seconds: Annotated[int, Meta(ge=1, le=900, description="After so long the stream ends; come again.")] = 900
+
+
+class FedLevels(Answer, frozen=True, kw_only=True):
+    """The data of an event of the feed: stocks that changed, each as it is now."""
+
+    levels: list[StockLevel]
 
 
 class NewHook(Request, frozen=True, kw_only=True):

@@ -184,7 +184,7 @@ def _headers(operation: Operation) -> list[Json]:
 def _responses(operation: Operation, schemas: Schemas) -> Json:
     good: Json = {"description": HTTPStatus(operation.status).phrase}
     if operation.answer is not None:
-        good["content"] = {"application/json": {"schema": schemas.of(operation.answer)}}
+        good["content"] = {operation.media: {"schema": schemas.of(operation.answer)}}
     if operation.guard is not None and operation.status != 204:
         good["headers"] = {"ETag": {"description": "Fingerprint of what is there.", "schema": {"type": "string"}}}
     found = {str(operation.status): good}

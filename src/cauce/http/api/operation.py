@@ -77,6 +77,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     a restart and at other doors: its *answer*; the bare *fact*, when the answer holds a secret or personal values; ""
     when the command itself remembers its key (`Call.key`).
     `only_asks`: a POST that changes nothing, because its question is too long for an address.
+    `media` is what the answer is sent as; of a stream `answer` is what each of its events holds.
     `example` is a body that can be sent, `parameters` an example of the query.
     """
 
@@ -87,6 +88,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     permission: str
     handle: Handler
     answer: Any = None
+    media: str = "application/json"
     status: int = 200
     description: str = ""
     query: type[msgspec.Struct] = Nothing

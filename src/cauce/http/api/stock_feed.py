@@ -28,8 +28,6 @@ LOOK_SECONDS = 0.25
 """How often it is looked whether something changed."""
 SILENCE_SECONDS_MAX = 15.0
 """After so long a comment is sent, so that nobody on the way takes the connection for dead."""
-STREAM_SECONDS_MAX = 900.0
-"""After so long the client must come again, with a token that still holds; it goes on where it was."""
 RETRY_MS = 2_000
 EVENTS = "text/event-stream"
 COMMENT = b": \n\n"
@@ -64,26 +62,26 @@ async def stream(call: Call[types.FeedQuery, None]) -> StreamingResponse:
 async def _events(platform: Platform, query: types.FeedQuery, cursor: Cursor | None) -> AsyncIterator[bytes]:
     """What changed behind a cursor, then a word that this was all, then what changes."""
     yield b"retry: %d\n\n" % RETRY_MS
-    ends = time.monotonic() + STREAM_SECONDS_MAX
+    ends = time.monotonic() + query.seconds
     is_whole, spoken = False, time.monotonic()
     while time.monotonic() < ends:
         found = await asyncio.to_thread(_changes, platform, query, cursor, LEVELS_PER_EVENT)
         cursor = found.cursor
         if found.items:
             spoken = time.monotonic()
-            yield event("levels", cursor, list(map(level_of, found.items)))
+            yield event("levels", cursor, types.FedLevels(levels=list(map(level_of, found.items))))
         if found.more:
             continue
         if not is_whole:
             is_whole = True
-            yield event("whole", cursor, {})
+            yield event("whole", cursor, types.FedLevels(levels=[]))
         elif time.monotonic() - spoken >= SILENCE_SECONDS_MAX:
             spoken = time.monotonic()
             yield COMMENT
         await asyncio.sleep(LOOK_SECONDS)
 
 
-def event(name: str, cursor: Cursor, data: Any) -> bytes:
+def event(name: str, cursor: Cursor, data: types.FedLevels) -> bytes:
     """One server-sent event."""
     return b"event: %b\nid: %b\ndata: %b\n\n" % (name.encode(), cursor.text.encode(), msgspec.json.encode(data))
 
@@ -113,11 +111,13 @@ FEED_OPERATIONS = (
         summary="Follow stock as it changes",
         description="Server-sent events: `levels` with a list of levels, and `whole` once everything of before was "
         "told. With `Last-Event-ID` (or `after`) it goes on behind an event; it begins with the whole. The stream "
-        "ends after a quarter of an hour, and clients come again by themselves.",
+        "ends after `seconds`, so that a token still holds, and clients come again by themselves.",
         permission="commerce.read",
         handle=stream,
         query=types.FeedQuery,
-        answer=str,
+        answer=types.FedLevels,
+        media=EVENTS,
+        parameters={"seconds": 1},
         lane="now",
         errors=(Unreadable,),
     ),
