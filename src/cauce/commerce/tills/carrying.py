@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import msgspec
 
 from cauce.commerce.catalogue import api as catalogue
+from cauce.commerce.ledger import api as ledger
 from cauce.commerce.orders.store import NUMBERS
 from cauce.commerce.stock.counting import Count, Counted, count
 from cauce.commerce.stock.facts import Entry, Side, carried
-from cauce.commerce.stock.store import DAMAGED, FREE, SHRINKAGE, SOLD, SUPPLIER
+from cauce.commerce.stock.store import (
+    DAMAGED,
+    FREE,
+    LEVELS,
+    OVERSOLD,
+    SHRINKAGE,
+    SOLD,
+    STOCKS,
+    SUPPLIER,
+    place_of,
+    stock_id,
+)
 from cauce.commerce.tills import observing, ordering
 from cauce.commerce.tills.deeds import AnyDeed, Cancel, Capture, Goods, Levels, Line, Order, Return, Sale
 from cauce.commerce.tills.store import (
@@ -201,12 +213,30 @@ _HANDLERS: dict[type[AnyDeed], Callable[[Work, Any], tuple[bool, int]]] = {
 
 
 def needs(deed: AnyDeed) -> Iterator[tuple[Records[Any], int]]:
+    """Rows that carrying a deed out will ask for."""
     if isinstance(deed, Sale | Goods):
         yield RECEIPTS, id_of(deed.key)
     elif isinstance(deed, Cancel):
         yield RECEIPTS, id_of(deed.cancelled)
     else:
         yield DONE, id_of(deed.key)
+    if isinstance(deed, Sale | Goods | Return):
+        names = {*STEPS[deed.step], OVERSOLD} if isinstance(deed, Goods) else _TILL_ACCOUNTS
+        sold_at = (deed.sold_at,) if isinstance(deed, Return) and deed.sold_at else ()
+        for line in deed.lines:
+            for place in (deed.place, *sold_at) if line.sku else ():
+                yield from _shelf(line.sku, place, names)
+
+
+_TILL_ACCOUNTS = frozenset((FREE, SOLD, OVERSOLD))
+
+
+def _shelf(sku: str, place: str, names: Iterable[str]) -> Iterator[tuple[Records[Any], int]]:
+    id_ = stock_id(sku, place)
+    yield LEVELS, id_
+    yield STOCKS, id_
+    for name in names:
+        yield ledger.ACCOUNTS, ledger.id_of(place_of(sku, place, name))
 
 
 # -- once -------------------------------------------------------------------------------------------------------------
