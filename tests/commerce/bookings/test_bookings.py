@@ -7,6 +7,7 @@ from datetime import date
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -51,8 +52,6 @@ class Desk:
         return [slot.free for slot in api.free_slots(self.tables, resource, first, first + 4 * HOUR, self.now)]
 
     def names(self) -> list[str]:
-        import msgspec  # noqa: PLC0415
-
         rows = self.tables.select("select body from outbox order by id")
         return [msgspec.json.decode(body)["name"] for (body,) in rows]
 
@@ -191,8 +190,6 @@ def test_too_soon_too_far_and_retired(desk: Desk) -> None:
     ],
 )
 def test_a_resource_that_makes_no_sense_is_refused(desk: Desk, change: dict[str, Any], said: str) -> None:
-    import msgspec  # noqa: PLC0415
-
     with pytest.raises(DefinitionInvalid, match=said):
         desk.do(resources.PutResource(resource=msgspec.structs.replace(ROOM, **change)))
 

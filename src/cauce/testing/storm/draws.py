@@ -49,9 +49,9 @@ def opening(seed: int) -> list[Command]:
 class Draws:
     """One client's commands: what it asks next depends on what it was answered."""
 
-    def __init__(self, name: str, chance: random.Random) -> None:
+    def __init__(self, name: str, seed: float) -> None:
         self._name = name
-        self._chance = chance
+        self._chance = random.Random(seed)  # noqa: S311 - a simulation's dice
         self._number = 0
         self._sent: list[Command] = []
         self._known: dict[str, list[Any]] = {}

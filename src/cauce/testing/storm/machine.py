@@ -26,7 +26,8 @@ def faults(tables: Tables, seed: int, commands: int = 1_000) -> list[str]:
     now = START
     carrier = Carrier(tables, ACTIONS, SHAPES, lambda: now)
     carrier.carry_out(opening(seed))
-    draws = [Draws(f"{seed}-{number}", random.Random(chance.random())) for number in range(CLIENTS)]  # noqa: S311
+    seeds = [chance.random() for _ in range(CLIENTS)]
+    draws = [Draws(f"{seed}-{number}", each) for number, each in enumerate(seeds)]
     told: dict[str, str] = {}
     found: list[str] = []
     done = 0

@@ -60,7 +60,8 @@ async def run(place: str, seed: int, clients: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - a simulation's dice
     for command in opening(0):
         tell(command, await writer.ask(command))
-    draws = [Draws(f"{seed}-{number}", random.Random(chance.random())) for number in range(clients)]  # noqa: S311
+    seeds = [chance.random() for _ in range(clients)]
+    draws = [Draws(f"{seed}-{number}", each) for number, each in enumerate(seeds)]
     await asyncio.gather(*(client(writer, each) for each in draws))
 
 
