@@ -121,7 +121,7 @@ def test_prices_are_added_and_removed(own_seat):
 
 def test_ids_are_told_and_taken_back(own_seat):
     client, rows = own_seat.client(), own_seat.platform.commerce
-    client.send("/products/items", page=PAGE, sku=SKU, channel="shopify", id="4401")
+    client.send("/products/items", page=PAGE, sku=SKU, whose="shopify", id="4401")
     assert api.resolve(rows, "shopify", "4401") == SKU
     assert "4401" in client.page(PAGE)
     client.send("/products/items/remove", page=PAGE, sku=SKU, channel="shopify", id="4401")

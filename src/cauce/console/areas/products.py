@@ -164,7 +164,7 @@ def remove_price(visit: Visit) -> Answer:
 def add_item(visit: Visit) -> Answer:
     """What a channel calls a product."""
     form, sku = visit.form, visit.form.get("sku", "")
-    told = _map(visit, form.get("channel", "").strip(), form.get("id", ""), sku)
+    told = _map(visit, form.get("whose", "").strip(), form.get("id", ""), sku)
     return Led(_address(sku) + "#items", told)
 
 
