@@ -125,6 +125,8 @@ ACTIONS: tuple[Action, ...] = (*_ALLOCATING, *_PICKING, *_DESK, *_RETURNING, *_R
 
 R = TypeVar("R")
 ORDERS_MAX = 500
+OPEN_MAX = 50_000
+"""Open orders that are looked through for a page of them."""
 OPEN_STATES = ("placed", "allocated", "picked", "ready", "shipped")
 STATES = ("to_pick", "on_way", "ready", "waiting", "ended")
 """How a pick-up can stand: *waiting* is a person who has arrived."""
@@ -275,6 +277,7 @@ class VersionSeen(msgspec.Struct, frozen=True, kw_only=True):
     document: dict[str, Any]
 
 
+# Open orders are few, a place's orders of all time are many: `|| ''` keeps an engine from starting with the place.
 _ORDER = (
     "o.id, o.number, o.kind, o.channel, o.place, o.contact, o.owners, o.at, o.promised, o.total, o.captured, o.currency"
 )
@@ -285,7 +288,7 @@ def pick_list(rows: Rows, place: str, language: str = "") -> list[PickTask]:
     found = rows.select(
         f"select {_ORDER}, l.line, l.sku, l.name, l.unit, a.allocated, a.picked from customer_order o "
         "join order_allocation a on a.order_id = o.id join order_line l on l.order_id = o.id and l.line = a.line "
-        f"where o.state in {_marks(OPEN_STATES)} and o.confirmed > 0 and a.place = ? "
+        f"where o.state in {_marks(OPEN_STATES)} and o.confirmed > 0 and a.place || '' = ? "
         "and a.allocated + a.picked > 0 order by o.id, l.line limit ?",
         (*OPEN_STATES, place, ORDERS_MAX * 20),
     )
@@ -322,7 +325,7 @@ def pickups(rows: Rows, desk: str = "", *, state: str = "", after: int = 0, limi
     conditions = ["o.confirmed > 0", "o.id > ?", f"o.kind in {_marks(sorted(COLLECTED))}"]
     parameters: list[Any] = [after, *sorted(COLLECTED)]
     if desk:
-        conditions.append("o.place = ?")
+        conditions.append("o.place = ?" if ended else "o.place || '' = ?")
         parameters.append(desk)
     if ended:
         conditions.append("o.state in ('collected', 'returned', 'cancelled')")
@@ -334,8 +337,12 @@ def pickups(rows: Rows, desk: str = "", *, state: str = "", after: int = 0, limi
         conditions.append(there)
     if state == "waiting":
         conditions.append("exists (select 1 from pickup p where p.order_id = o.id and p.arrived > 0)")
-    sql = f"select o.id from customer_order o where {' and '.join(conditions)} order by o.id limit ?"
-    ids = [row[0] for row in rows.select(sql, (*parameters, limit))]
+    sql = f"select o.id from customer_order o where {' and '.join(conditions)}"
+    if ended:
+        ids = [row[0] for row in rows.select(f"{sql} order by o.id limit ?", (*parameters, limit))]
+    else:  # found by their state: in the order of ids an engine would walk past every order there ever was
+        found = rows.select(f"{sql} limit ?", (*parameters, OPEN_MAX))
+        ids = sorted(row[0] for row in found)[:limit]
     return _seen(rows, ids)
 
 
@@ -374,12 +381,13 @@ def counts(rows: Rows, desk: str) -> dict[str, int]:
     """How many orders a desk has to pick, has ready, and how many people wait there."""
     to_pick = rows.select(
         "select count(distinct o.id) from customer_order o join order_allocation a on a.order_id = o.id "
-        f"where o.state in {_marks(OPEN_STATES)} and o.confirmed > 0 and a.place = ? and a.allocated + a.picked > 0",
+        f"where o.state in {_marks(OPEN_STATES)} and o.confirmed > 0 and a.place || '' = ? "
+        "and a.allocated + a.picked > 0",
         (*OPEN_STATES, desk),
     )
     ready = rows.select(
         "select count(distinct o.id) from customer_order o join order_line l on l.order_id = o.id "
-        f"where o.state in {_marks(OPEN_STATES)} and o.confirmed > 0 and o.place = ? and l.ready > 0",
+        f"where o.state in {_marks(OPEN_STATES)} and o.confirmed > 0 and o.place || '' = ? and l.ready > 0",
         (*OPEN_STATES, desk),
     )
     waiting = rows.select("select count(*) from pickup where desk = ? and ended = 0 and arrived > 0", (desk,))
