@@ -54,7 +54,8 @@ rewards:
 def overview(visit: Visit) -> Answer:
     """All programmes, and the way to a member and to cards."""
     reader, words = visit.platform.commerce.reader, visit.words
-    outstanding = value.outstanding(reader)
+    # Counts over all cards and members are kept for a while: there may be a million of them.
+    outstanding = visit.kept("loyalty.value", lambda platform: value.outstanding(platform.commerce.reader), 30.0)
     return {
         "programmes": [_programme_row(visit, code, *found) for code, found in api.programmes_of(reader).items()],
         "value": [parts.amount(minor, currency, words) for currency, minor in outstanding.items()],
@@ -319,7 +320,7 @@ def block(visit: Visit) -> Answer:
 
 def _programme_row(visit: Visit, code: str, head: Any, programme: api.Programme) -> dict[str, Any]:
     words = visit.words
-    found = api.figures(visit.platform.commerce.reader, code)
+    found = visit.kept(f"loyalty.{code}", lambda platform: api.figures(platform.commerce.reader, code), 5.0)
     return {
         "code": code,
         "name": programme.name,
