@@ -62,6 +62,7 @@ class Shop:
     def check(self) -> None:
         self._check_amounts()
         self._check_holds()
+        self._check_goods()
         self._check_history()
         self._check_money()
 
@@ -94,6 +95,25 @@ class Shop:
         for id_, posted, waiting, floor in self.tables.select("select id, posted, pending, floor from account"):
             assert waiting == pending.get(id_, 0)
             assert not floor or posted >= waiting
+
+    def _check_goods(self) -> None:
+        """What has left the stock of a place is what orders say has left it; nothing leaves before it is confirmed."""
+        left: dict[str, int] = {}
+        skus = {(line.order_id, line.line): line.sku for line in self.rows(LINES)}
+        orders = {order.id: order for order in self.rows(ORDERS)}
+        for part in self.rows(ALLOCATIONS):
+            subject = f"{skus[part.order_id, part.line]}\x1f{part.place}"
+            waits_elsewhere = part.ready - part.held_of(rules.READY, part.ready)
+            gone = part.shipped + part.delivered + part.collected + waits_elsewhere
+            left[subject] = left.get(subject, 0) + gone
+            if orders[part.order_id].confirmed:
+                assert not part.lost, "what ran out before the confirmation was held anew"
+            else:
+                assert {state for state, amount in part.amounts.items() if amount} <= set(rules.BEFORE_WORK)
+        sold = dict(self.tables.select("select subject, posted from account where book = 'stock' and name = 'sold'"))
+        assert {subject: amount for subject, amount in sold.items() if amount} == {
+            subject: amount for subject, amount in left.items() if amount
+        }
 
     def _check_history(self) -> None:
         """The history alone says where everything is, and takes no way that the table does not have."""

@@ -15,8 +15,9 @@ from cauce.commerce.orders.changing import Advance, Cancel, Change, Return
 from cauce.commerce.orders.outside import FactLine, RecordOrder
 from cauce.commerce.orders.paying import FACTS, Pay, RecordPayment
 from cauce.commerce.orders.placing import Confirm, NewLine, Part, PlaceOrder
+from cauce.commerce.orders.store import ALLOCATIONS, LINES
 from cauce.engines.memory import MemoryTables
-from cauce.errors import CauceError, Shortage
+from cauce.errors import CauceError, Shortage, StorageBroken
 from tests.commerce.orders.shop import Shop, Sweep
 
 SKUS, PLACES = ("A", "B"), ("S1", "S2")
@@ -55,6 +56,8 @@ class OrdersMachine(RuleBasedStateMachine):
                               key=f"k{self.count}")  # fmt: skip
         try:
             answer = self.shop.do(keyed)
+        except StorageBroken:
+            raise  # the database had to refuse what the rules let through
         except CauceError as refused:
             said = refused.code, refused.message
         else:
@@ -137,7 +140,15 @@ class OrdersMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.orders)
     @rule(data=st.data())
     def confirm(self, data: Any) -> None:
-        self.tried(Confirm(order=data.draw(st.sampled_from(self.orders))))
+        order = data.draw(st.sampled_from(self.orders))
+        before = {line.line: line.placed for line in self.shop.rows(LINES, f"where order_id = {order}")}
+        lost = dict.fromkeys(before, 0)
+        for part in self.shop.rows(ALLOCATIONS, f"where order_id = {order}"):
+            lost[part.line] += part.lost
+        if self.tried(Confirm(order=order)) is not None:
+            for line in self.shop.rows(LINES, f"where order_id = {order}"):
+                # What ran out is held anew; what ran out and was not swept yet never was free.
+                assert line.placed == max(0, before[line.line] - lost[line.line])
 
     @rule(
         number=st.integers(1, 2),

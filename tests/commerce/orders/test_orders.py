@@ -196,6 +196,13 @@ def test_what_is_paid_stays_held(shop: Shop) -> None:
     assert told(shop) == ["Order Placed", "Order Allocated", "Payment Taken", "Payment Taken", "Order Completed"]
 
 
+def test_unpaid_goods_do_not_leave(shop: Shop) -> None:
+    order = placed(shop)
+    with pytest.raises(Conflict, match="waits for its payment"):
+        moved(shop, order, "picked")
+    assert questions.head(shop.tables, order.id).state == "allocated"
+
+
 def test_paid_late_it_is_held_anew_or_to_be_refunded(shop: Shop) -> None:
     late, later = placed(shop), None
     shop.wait(3_600)

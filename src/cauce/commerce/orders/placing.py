@@ -165,8 +165,8 @@ def confirm(work: Work, command: Confirm) -> Standing:
     order = work.put(ORDERS, work.need(ORDERS, order.id)._replace(confirmed=work.now, due=0))
     for line in moves.lines_of(work, order):
         for part in moves.parts_of(work, line):
-            if part.held:
-                work.put(ALLOCATIONS, goods.renew(work, part, line.sku, 0))
+            kept = goods.renew(work, part, line.sku, 0) if part.held else part
+            work.put(ALLOCATIONS, kept._replace(lost=0))
     note = Note(command.by, command.channel, command.why or "confirmed")
     moves.entered(work, order, became="confirmed", note=note, amount=order.total)
     if again:

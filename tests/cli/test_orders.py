@@ -1,0 +1,81 @@
+"""`cauce orders` and `cauce baskets`, over a small shop."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from cauce.app import Platform
+from cauce.cli.main import main
+from cauce.settings import Settings
+from cauce.testing.world import catalogue, orders
+
+OWNER = "email:ana@tienda.es"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("orders") / "data"
+    with Platform.open(Settings({"data": str(folder)})) as platform:
+        catalogue.furnish(platform)
+        orders.furnish(platform, [OWNER], orders=16)
+        orders.furnish(platform, [OWNER], orders=16)
+    return folder
+
+
+@pytest.fixture
+def run(data, monkeypatch):
+    """Runs a command; gives what it prints, as JSON when it is asked for."""
+    monkeypatch.setenv("CAUCE_DATA", str(data))
+
+    def carried(*words, code=0):
+        result = CliRunner().invoke(main, words)
+        assert result.exit_code == code, result.output
+        return json.loads(result.output) if "--json" in words else result.output
+
+    return carried
+
+
+def test_the_demo_has_each_order_once_and_in_many_states(run):
+    found = run("orders", "list", "--json")
+    assert len({head["number"] for head in found}) == len(found) == 16
+    assert len({head["state"] for head in found}) >= 4
+    assert run("orders", "list", "--person", OWNER, "--limit", "3").count("D-00") == 3
+    assert "no order matches" in run("orders", "list", "--number", "nothing")
+
+
+def test_an_order_is_shown_moved_on_given_up_and_brought_back(run):
+    found = run("orders", "list", "--state", "allocated", "--json")
+    number = next(head["number"] for head in found if head["kind"] == "pick_up" and head["confirmed"])
+    assert number in run("orders", "show", number)
+    for state in ("picked", "ready", "collected"):
+        assert run("orders", "advance", number, state, "1", "--json")["number"] == number
+    run("orders", "return", number, "S02", "1=1", "--why", "too small")
+    shown = run("orders", "show", number, "--json")
+    assert shown["order"]["lines"][0]["amounts"]["returned"] == 1_000
+    assert shown["history"][-1]["why"] == "too small"
+    assert "are to become returned, 1000 can" in run("orders", "return", number, "S02", "1=99", code=1)
+    assert "LINE=AMOUNT" in run("orders", "advance", number, "picked", "one", code=1)
+    states = {column["state"]: column["count"] for column in run("orders", "board", "--json")}
+    assert set(states) == {"placed", "allocated", "picked", "ready", "shipped"}
+    assert "allocated" in run("orders", "board")
+
+
+def test_what_waits_for_its_payment_is_confirmed_or_cancelled(run):
+    waiting = [head for head in run("orders", "list", "--json") if not head["confirmed"]]
+    for head in waiting:
+        assert "cancelled" in run("orders", "cancel", head["number"], "--why", "nobody paid")
+    number = next(head["number"] for head in run("orders", "list", "--state", "placed", "--json"))
+    assert run("orders", "confirm", number, "--json")["confirmed"]
+    assert "there is no order" in run("orders", "show", "X-1", code=1)
+
+
+def test_a_basket_is_filled_shown_and_emptied(run):
+    run("baskets", "put", "email:eva@tienda.es", "l1", "NEW-1", "--amount", "2.5")
+    assert "NEW-1" in run("baskets", "show", "email:eva@tienda.es")
+    shown = run("baskets", "show", "email:eva@tienda.es", "--json")
+    assert (shown["lines"][0]["amount"], shown["unpriced"]) == (2_500, 1)
+    assert "0 lines" in run("baskets", "remove", str(shown["basket"]), "l1")
+    assert "nothing lies there" in run("baskets", "show", "email:eva@tienda.es")

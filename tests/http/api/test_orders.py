@@ -1,0 +1,134 @@
+"""Baskets and orders over HTTP, as an app, a till and a payment provider use them."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+
+from cauce.client import Client
+from cauce.client.types.orders import LineChange
+from cauce.commerce.stock.facts import Entry
+from cauce.commerce.stock.keeping import Receive
+from cauce.errors import Conflict, DefinitionInvalid, NotFound, Shortage
+from tests.http.api.world import client_of, copied, token
+
+ANA, SKU = "email:ana@tienda.es", "ABR-00001-AZ"
+
+
+@pytest.fixture(scope="module")
+def platform(world, tmp_path_factory):
+    with copied(world, tmp_path_factory.mktemp("orders") / "data") as platform:
+        platform.commerce.do(Receive(lines=(Entry(SKU, "S01", 50_000),)))
+        yield platform
+
+
+@pytest.fixture(scope="module")
+def raw(platform):
+    with client_of(platform, "owner") as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def client(raw, platform):
+    with Client(str(raw.base_url), token(platform, "owner")) as opened:
+        yield opened
+
+
+def empty(client):
+    for whose in (ANA, "device:phone"):
+        with contextlib.suppress(NotFound):
+            client.baskets.empty(whose)
+
+
+def test_from_the_phone_s_basket_to_the_return_in_another_store(client):
+    empty(client)
+    client.baskets.put_line("device:phone", "p1", SKU, 1_000, channel="app")
+    client.baskets.put_line(ANA, "s1", SKU, 2_000, channel="store")
+    client.baskets.merge(ANA, "device:phone")
+    basket = client.baskets.get(ANA)
+    assert [(line.line, line.amount, line.price_minor) for line in basket.lines] == [
+        ("p1", 1_000, 12_995),
+        ("s1", 2_000, 12_995),
+    ]
+    assert basket.total_minor == 38_985
+    order = client.orders.place(basket=ANA, kind="pick_up", place="S01", channel="app", total_minor=38_985)
+    assert (order.state, order.confirmed) == ("allocated", False)
+    assert client.baskets.get(ANA).lines == []
+    paid = client.orders.pay(
+        order.number, provider="bank", reference="ch_77", fact="captured", amount_minor=38_985, currency="EUR"
+    )
+    assert (paid.refund, paid.order.confirmed) == (False, True)
+    both = [LineChange(line=1), LineChange(line=2)]
+    for state in ("picked", "ready", "collected"):
+        standing = client.orders.advance(order.number, state, both)
+    assert standing.state == "collected"
+    client.orders.bring_back(order.number, "S01", [LineChange(line=2, amount=1_000)], why="too small")
+    whole = client.orders.get(order.number)
+    assert whole.lines[1].amounts == {"collected": 1_000, "returned": 1_000}
+    assert whole.to_refund_minor == 12_995
+    assert whole.head.owners == [ANA]
+    told = [(entry.was, entry.became) for entry in client.orders.history(order.number)]
+    assert told[0] == ("", "placed")
+    assert told[-1] == ("collected", "returned")
+    assert order.number in {head.number for head in client.orders.list(person=ANA)}
+
+
+def test_a_shortage_says_what_can_be_had(client, raw):
+    with pytest.raises(Shortage):
+        client.orders.place(lines=[{"sku": SKU, "amount": 10**9}], place="S01")
+    answer = raw.post("/v1/orders", json={"lines": [{"sku": SKU, "amount": 10**9}], "place": "S01"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "shortage")
+    (line,) = answer.json()["details"]["about"]["lines"]
+    assert (line["sku"], line["wanted"]) == (SKU, 10**9)
+    assert 0 < line["available"] < 10**9
+
+
+def test_the_same_key_places_one_order(raw):
+    body = {"lines": [{"sku": SKU}], "place": "S01"}
+    first, second = (raw.post("/v1/orders", json=body, headers={"idempotency-key": "once"}) for _ in range(2))
+    assert first.json() == second.json()
+    assert raw.post("/v1/orders", json={**body, "note": "x"}, headers={"idempotency-key": "once"}).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({}, "either lines or a basket"),
+        ({"lines": [{"sku": "nobody-knows"}], "place": "S01"}, "the catalogue has none in EUR"),
+        ({"lines": [{"sku": SKU}]}, "expected a place for line 1"),
+        ({"lines": [{"sku": SKU}], "place": "S01", "total_minor": 1}, "expected total to be 12995"),
+    ],
+)
+def test_what_makes_no_sense_is_said(client, body, said):
+    with pytest.raises(DefinitionInvalid, match=said):
+        client.orders.place(**body)
+
+
+def test_an_order_of_another_platform_is_recorded_once(client):
+    line = {"ref": "1", "sku": SKU, "amount": 1_000, "price_minor": 9_900}
+    order = {"source": "shopify", "source_id": "9", "number": "#1009", "currency": "EUR", "place": "S01"}
+    first = client.orders.record(**order, updated="2026-11-22T10:00:00Z", lines=[line])
+    again = client.orders.record(**order, updated="2026-11-22T10:00:00Z", lines=[line])
+    later = client.orders.record(**order, updated="2026-11-22T11:00:00Z", lines=[{**line, "fulfilled": 1_000}])
+    assert [(one.new, one.stale, one.order.state) for one in (first, again, later)] == [
+        (True, False, "allocated"),
+        (False, True, "allocated"),
+        (False, False, "shipped"),
+    ]
+    assert client.orders.get("#1009").head.source == "shopify"
+    with pytest.raises(Conflict, match="nothing of order #1009 can be cancelled"):
+        client.orders.cancel("#1009")
+
+
+def test_personal_values_are_hidden_from_those_who_may_not_see_them(platform, client):
+    empty(client)
+    client.baskets.put_line(ANA, "h1", SKU)
+    number = client.orders.place(
+        basket=ANA, place="S01", contact={"email": "ana@tienda.es", "name": "Ana García"}, note="ask for Ana"
+    ).number
+    with client_of(platform, "commerce.read") as masked:
+        for path in (f"/v1/orders/{number}", "/v1/orders", f"/v1/orders/{number}/history", f"/v1/baskets/{ANA}"):
+            answer = masked.get(path)
+            assert answer.status_code == 200
+            assert not [value for value in ("ana@tienda.es", "García", "ask for") if value in answer.text], path
