@@ -12,7 +12,7 @@ from cauce.console.visit import Visit
 ROLES = {"sells": marked("selling"), "picks_up": marked("handing over"), "ships": marked("sending")}
 
 VERDICTS = {
-    "chosen": marked("Chosen"),
+    "chosen": marked("It is chosen"),
     "costs_more": marked("Could serve as well, and scores worse"),
     "not_needed": marked("Has some of it; fewer parcels are needed without it"),
     "has_none": marked("Has nothing of it that may be promised"),
