@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from msgspec import UNSET
 
+from cauce.client.bookings import Bookings, Resources, WaitingList
 from cauce.client.catalogue import Items, Places, Products
 from cauce.client.epcis import Epcis
 from cauce.client.fulfilment import Fulfilment, Pickups
@@ -66,6 +67,9 @@ class Client:
         self.fulfilment = Fulfilment(self._transport)
         self.baskets = Baskets(self._transport)
         self.orders = Orders(self._transport)
+        self.resources = Resources(self._transport)
+        self.bookings = Bookings(self._transport)
+        self.waiting = WaitingList(self._transport)
         self.epcis = Epcis(self._transport)
         self.accounts = Accounts(self._transport)
         self.tokens = Tokens(self._transport)

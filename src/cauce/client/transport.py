@@ -94,6 +94,10 @@ class Transport:
         """Carries out one request that has an answer; raises what the door refuses it with."""
         return self._read(path, self._sent(method, path, query or {}, body, ""), answer)
 
+    def whole(self, path: str, query: Mapping[str, Any]) -> bytes:
+        """An answer that is no JSON, as it came."""
+        return self._sent("GET", path, query, None, "").content
+
     def _read(self, path: str, response: httpx.Response, answer: type[T]) -> T:
         try:
             return msgspec.json.decode(response.content, type=answer)

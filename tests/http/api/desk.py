@@ -11,6 +11,7 @@ from cauce.commerce.orders.placing import NewLine, PlaceOrder
 from cauce.commerce.stock.facts import Entry
 from cauce.commerce.stock.keeping import Receive
 from cauce.http.api.fulfilment import counter_of
+from tests.http.api import desk_of_bookings
 
 SKU, PLACE = "ABR-00001-AZ", "S01"
 NEEDED = {
@@ -33,6 +34,8 @@ NEEDED = {
 
 def chosen(platform: Platform, name: str, values: dict[str, str]) -> dict[str, str]:
     """The values with an order that is as far as the operation needs it, and the code and link that belong to it."""
+    if name.startswith(("bookings.", "waiting.")):
+        return desk_of_bookings.chosen(platform, name, values)
     state = NEEDED.get(name, "")
     if not state:
         return values
@@ -70,6 +73,8 @@ def _ordered(platform: Platform, state: str) -> str:
 
 def said(name: str, example: dict[str, Any], values: dict[str, str]) -> dict[str, Any]:
     """The example of an operation, with the order, the code and the link that it is about."""
+    if name in desk_of_bookings.TIMED:
+        example |= desk_of_bookings.said(example, values)
     if name == "fulfilment.pick":
         example["lines"] = [{"line": 1, "picked": 1_000, "short": 1_000}]
     if name == "fulfilment.take_back":

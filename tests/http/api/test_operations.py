@@ -55,6 +55,9 @@ UNKNOWN = {
     "hold": "999999999",
     "shipment": "999999999",
     "task": "999999999",
+    "resource": "nothing",
+    "booking": "999999999",
+    "waiting": "999999999",
     "hook": "nothing",
 }
 
@@ -64,7 +67,15 @@ def values(platform):
     return path_values(platform)
 
 
-ENDING = {"loyalty.apply", "loyalty.retire", "contracts.apply", "contracts.remove", "computed.apply", "computed.remove", "people.set_trait"}
+ENDING = {
+    "loyalty.apply",
+    "loyalty.retire",
+    "contracts.apply",
+    "contracts.remove",
+    "computed.apply",
+    "computed.remove",
+    "people.set_trait",
+}
 """Operations that change what the other ones are tried on."""
 
 
@@ -132,7 +143,15 @@ def test_a_token_does_only_what_its_scopes_say(client, platform, values, name):
     assert faults(operation, response) == []
 
 
-MAKING = ("baskets.put_line", "loyalty.apply", "contracts.apply", "computed.apply", "products.put", "places.put")
+MAKING = (
+    "baskets.put_line",
+    "loyalty.apply",
+    "contracts.apply",
+    "computed.apply",
+    "products.put",
+    "places.put",
+    "resources.put",
+)
 """Operations that make what is not there."""
 
 

@@ -38,7 +38,7 @@ from cauce.http.api.page import curl_of
 from cauce.http.api.table import OPERATIONS
 from cauce.model import Source
 from cauce.settings import Settings
-from tests.http.api import desk, desk_of_stock
+from tests.http.api import desk, desk_of_bookings, desk_of_stock
 from tests.http.installation import ana, others
 from tests.http.serving import serving
 
@@ -80,6 +80,7 @@ def make(folder: Path) -> None:
         platform.search.refresh()
         stock_the_shelves(platform)
         open_the_club(platform)
+        desk_of_bookings.furnish(platform)
         platform.access.accounts.add("root", "owner", password="correct horse battery", by="tests")
         platform.access.accounts.add("eva", "steward", password="correct horse battery", by="tests")
 
@@ -135,6 +136,8 @@ class Values(dict[str, str]):
         self.platform = platform
 
     def __missing__(self, name: str) -> str:
+        if name in desk_of_bookings.FRESH:
+            return desk_of_bookings.FRESH[name](self.platform)
         if name in desk_of_stock.FRESH:
             return desk_of_stock.FRESH[name](self.platform)
         assert name == "trial"
@@ -172,6 +175,7 @@ def path_values(platform: Platform, who: str = "") -> Values:
         "order": ordered(platform),
         "basket": "email:ana@tienda.es",
         "line": filled(platform),
+        "resource": "bench",
     }
     return Values(platform, found)
 
@@ -262,8 +266,8 @@ def faults(operation: Operation, response: httpx.Response) -> list[str]:
     kind = response.headers["content-type"].partition(";")[0]
     if kind not in answer["content"]:
         return [f"{kind} is not told"]
-    if kind == "text/event-stream":
-        return []  # its events are tried where the stream is
+    if kind in ("text/event-stream", "text/calendar"):
+        return []  # what is in them is tried where the stream and the calendars are
     validator = validator_of(answer["content"][kind]["schema"]["$ref"])
     return [f"{error.instance_path}: {error.message}" for error in validator.iter_errors(response.json())]
 

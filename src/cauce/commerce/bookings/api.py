@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date, datetime, timedelta
 
 import msgspec
 
@@ -17,10 +18,11 @@ from cauce.commerce.bookings.store import (
     WAITINGS,
     place_of,
 )
+from cauce.commerce.catalogue.rules.codes import zone_info
 from cauce.commerce.ledger import api as ledger
 from cauce.engines.api import Reader
 from cauce.errors import DefinitionInvalid, NotFound
-from cauce.model.time import DAY, MINUTE
+from cauce.model.time import DAY, MINUTE, SECOND, to_datetime
 
 ACTIONS = (*resources.ACTIONS, *booking.ACTIONS)
 DAYS_MAX = 62
@@ -31,6 +33,8 @@ __all__ = [
     "OWNER",
     "TABLES",
     "bookings",
+    "bounds_of",
+    "day_of",
     "expired",
     "find",
     "free_slots",
@@ -71,7 +75,7 @@ def free_slots(reader: Reader, found: Resource, first: int, last: int, now: int)
     ids = {start: ledger.id_of(place_of(found.id, start, OPEN)) for start, _ in slots}
     rows = reader.select_keys(f"select {ledger.ACCOUNTS.columns} from account where id in {{keys}}", ids.values())
     accounts = {row[0]: ledger.ACCOUNTS.of(row) for row in rows}
-    held = dict(
+    held: dict[int, int] = dict(
         reader.select(
             "select start, capacity from booking_slot where resource = ? and start >= ? and start < ?",
             (found.id, earliest, latest),
@@ -130,3 +134,17 @@ def waiting(reader: Reader, *, resource_id: str = "", limit: int = LIMIT_MAX) ->
         (resource_id, resource_id, min(limit, LIMIT_MAX)),
     )
     return [booking.waiting_shown(row) for row in map(WAITINGS.of, rows)]
+
+
+def day_of(zone: str, moment: int) -> date:
+    """The day that a calendar in a time zone shows at a moment (microseconds)."""
+    return to_datetime(moment).astimezone(zone_info(zone)).date()
+
+
+def bounds_of(zone: str, day: date) -> tuple[int, int]:
+    """When a day begins and ends in a time zone, in microseconds; 23 to 25 hours apart."""
+    first, last = (
+        int(datetime(each.year, each.month, each.day, tzinfo=zone_info(zone)).timestamp()) * SECOND
+        for each in (day, day + timedelta(days=1))
+    )
+    return first, last

@@ -164,6 +164,9 @@ PATH_PARTS: dict[str, PathPart] = {
     "hold": PathPart("Id of a hold of stock.", 1),
     "shipment": PathPart("Id of a shipment.", 1),
     "hook": PathPart("Id of an address that is told of changes.", "h_7a183qvc78b0aa10"),
+    "resource": PathPart("Id of what can be booked.", "fitting"),
+    "booking": PathPart("Number of a booking.", 1),
+    "waiting": PathPart("Number of a place in a waiting list.", 1),
     "task": PathPart("Id of a task.", 1),
 }
 """What the variable parts of paths mean, the same in every path."""

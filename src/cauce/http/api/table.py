@@ -5,6 +5,7 @@ from __future__ import annotations
 from cauce.http.api import (
     accounts,
     baskets,
+    bookings,
     catalogue,
     computed,
     contracts,
@@ -41,6 +42,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *fulfilment.OPERATIONS,
     *baskets.OPERATIONS,
     *orders.OPERATIONS,
+    *bookings.OPERATIONS,
     *epcis.OPERATIONS,
     *accounts.OPERATIONS,
 )
@@ -67,6 +69,9 @@ RESOURCES: dict[str, str] = {
     "fulfilment": "Where orders come from and why, what is picked, and what comes back.",
     "baskets": "What people want, in whichever channel they said so.",
     "orders": "What was ordered, where each part of it is, and what was paid.",
+    "resources": "What can be booked, and when.",
+    "bookings": "Who has what when, in every channel; itineraries and calendars.",
+    "waiting": "Who waits for a place in a slot that is full.",
     "epcis": "Goods as they were observed, in the words of GS1 EPCIS 2.0.",
     "accounts": "Who may sign in, and as what.",
     "tokens": "How programs identify themselves.",
