@@ -24,7 +24,7 @@ HOLD = {"lines": [{"sku": "A", "place": "S1", "amount": 2_000}]}
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     folder: Path = tmp_path_factory.mktemp("stock")
     with Platform.open(Settings({"data": str(folder / "data")})) as found:
-        found.commerce.do(Receive(lines=(Entry("A", "S1", 10_000), Entry("B", "S1", 1_000))))
+        found.commerce.do(Receive(lines=(Entry("A", "S1", 10_000), Entry("B", "S1", 1_000), Entry("C", "S1", 1_000))))
         yield found
 
 
