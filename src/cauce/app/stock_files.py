@@ -171,7 +171,7 @@ def read(path: Path, place: str = "") -> Iterator[stock_feed.Row]:
 def report_of(platform: Platform, places: Iterable[str], party: str) -> bytes:
     """An InventoryReport of UBL 2.1 of what lies in places now, with what is promised."""
     commerce = platform.commerce
-    issued = to_iso(commerce.now // 1_000_000 * 1_000_000)
+    issued = to_iso(commerce.now)
 
     def stocks() -> Iterator[ubl.Stock]:
         for place in places:

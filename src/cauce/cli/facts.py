@@ -267,6 +267,7 @@ def follow(platform: Platform, since: str | None, again: bool, as_json: bool) ->
     follower = follower_of(platform)
     while follower.step() or follower.settle():
         pass
+    follower.note()
     output(as_json, api.state(platform.commerce, platform.archive.last_position()), _followed)
 
 

@@ -67,7 +67,8 @@ def test_a_feed_is_counted_once(platform: Platform, tmp_path: Path) -> None:
 
 
 def test_bad_rows_have_their_lines(platform: Platform, tmp_path: Path) -> None:
-    text = "place,sku,quantity,at\nS1,A,two,\nS9,A,1,\nS1,Z,1,\n,A,1,\nS1,,1,\nS1,A,-1,\nS1,A,1,soon\nS1,A,1.0001,\nS1,A,5,\nS1,A,5,2999-01-01\n"
+    rows = ["S1,A,two,", "S9,A,1,", "S1,Z,1,", ",A,1,", "S1,,1,", "S1,A,-1,", "S1,A,1,soon", "S1,A,1.0001,", "S1,A,5,"]
+    text = "\n".join(["place,sku,quantity,at", *rows, "S1,A,5,2999-01-01", ""])
     found = count_file(platform, file(tmp_path, text), Wanted(), "ana")
     assert [bad.line for bad in found.bad] == [2, 3, 4, 5, 6, 7, 8, 9, 11]
     assert found.bad_rows == 9

@@ -245,3 +245,13 @@ def test_two_followers_do_not_double(river: River) -> None:
     assert answer.position == 1
     river.follow()
     assert river.shelf()["A", "S1", "sold"] == 2_000
+
+
+def test_the_cursor_passes_over_what_concerns_nobody(river: River) -> None:
+    for _ in range(3):
+        river.tell("Product Viewed", product_id="A")
+        river.tell("Receipt Issued", source="commerce", **receipt(1))
+        river.follow()
+    river.follower.note()
+    assert river.commerce.select("select position from till_cursor") == [(6,)]
+    assert river.shelf() == {}

@@ -27,7 +27,7 @@ from cauce.identity.api import Member
 from cauce.model import DECISION, Event, Identifier
 
 EVENTS_PER_STEP = 10_000
-DEEDS_PER_STEP = 1_000
+DEEDS_PER_STEP = 500
 SOURCE = "commerce"
 """What commerce itself told is no news to it."""
 NOTED_SECONDS = 2.0
@@ -86,6 +86,8 @@ class Follower:
             return self._skip(after)
         stretch = self._stretch(self._seen[1] if self._seen[0] == after else after)
         if stretch is None:
+            if time.monotonic() - self._noted >= NOTED_SECONDS:
+                self.note()
             return False
         deeds, unfit, strange = self._read(stretch)
         self._seen = (after, stretch.until)
@@ -95,6 +97,13 @@ class Follower:
             wanted = Follow(after=after, until=stretch.until, deeds=deeds, unfit=unfit, strange=strange)
             self._carry_out(msgspec.structs.replace(wanted, rewards=self.rewards))
         return True
+
+    def note(self) -> None:
+        """Moves the cursor to where there was nothing more to do."""
+        after, until = self._seen
+        if until > after == self._cursor():
+            self._noted = time.monotonic()
+            self._commerce.do(Follow(after=after, until=until))
 
     @property
     def rewards(self) -> bool:

@@ -13,7 +13,7 @@ from cauce.commerce.transact.work import Work
 from cauce.commerce.transact.writer import Action, Command
 from cauce.engines.api import Reader
 
-FACTS_MAX = 500
+FACTS_MAX = 2_000
 BYTES_MAX = 4 * 2**20
 """Bytes of facts told at once; at least one fact is."""
 
