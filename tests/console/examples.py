@@ -48,8 +48,16 @@ def definition(platform: Platform) -> str:
 
 
 def sku(platform: Platform) -> str:
-    """Some product of the catalogue, encoded."""
-    return quote(products(platform.commerce, limit=1)[0].sku)
+    """Some product of the catalogue, encoded; one that nobody knows where there is none."""
+    found = products(platform.commerce, limit=1)
+    return quote(found[0].sku) if found else "unknown"
+
+
+def shelf(platform: Platform) -> str:
+    """Some stock, in a place that has it."""
+    found = platform.commerce.select("select sku, place from stock order by sku, place limit 1")
+    product, place = found[0] if found else ("unknown", "S01")
+    return f"/stock/shelf?sku={quote(product)}&place={quote(place)}"
 
 
 EXAMPLES: dict[str, Callable[[Platform], str]] = {
@@ -79,6 +87,11 @@ EXAMPLES: dict[str, Callable[[Platform], str]] = {
     "/places/edit": lambda _platform: "/places/edit?id=S01",
     "/orders/{order:int}": lambda _platform: "/orders/1",
     "/orders/of/{key:path}": lambda platform: f"/orders/of/{person(platform)}",
+    "/stock/shelf": shelf,
+    "/loyalty/programmes/{code}": lambda _platform: "/loyalty/programmes/club",
+    "/loyalty/panel/{person}": lambda platform: f"/loyalty/panel/{person(platform)}",
+    "/loyalty/cards/{card:int}": lambda _platform: "/loyalty/cards/1",
+    "/loyalty/members/{key:path}": lambda platform: f"/loyalty/members/{person(platform)}",
     "/definitions/new": lambda _platform: "/definitions/new?sort=trait",
 }
 WITHOUT = {

@@ -22,7 +22,7 @@ from cauce.app import Platform
 from cauce.http.app import create_app
 from cauce.http.guard import Guard
 from cauce.settings import Settings
-from cauce.testing.world import World, orders
+from cauce.testing.world import World, loyalty, orders
 from cauce.testing.world import stock
 from cauce.testing.world.catalogue import furnish
 
@@ -47,6 +47,7 @@ def make(folder: Path) -> None:
         furnish(platform)
         orders.furnish(platform, CUSTOMERS, orders=16)
         stock.furnish(platform)
+        loyalty.furnish(platform)
 
 
 class Client:

@@ -240,7 +240,7 @@ AREA = Area(
         Page("/fulfilment", overview, "fulfilment/overview.html"),
         Page("/fulfilment/rules", rules, "fulfilment/rules.html"),
         Page("/fulfilment/choices/{id}", choice, "fulfilment/choice.html"),
-        Page("/fulfilment/try", tried, "fulfilment/tried.html", method="POST"),
+        Page("/fulfilment/try", tried, "fulfilment/tried.html", method="POST", permission="commerce.serve"),
         Page("/fulfilment/check", check, "fulfilment/checked.html", method="POST", permission=WRITE),
         Page("/fulfilment/apply", apply, method="POST", permission=WRITE),
     ),

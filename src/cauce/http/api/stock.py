@@ -501,7 +501,7 @@ OPERATIONS = (
         description="A fact: never refused for a shortage. What was not there is owed and raises a task.",
     ),
     _done(
-        "stock.return", "/v1/stock/return", "Goods came back", give_back, types.Moved, body=types.GoodsReturn,
+        "stock.give_back", "/v1/stock/return", "Goods came back", give_back, types.Moved, body=types.GoodsReturn,
         permission="commerce.serve", example={"lines": [ENTRY], "sold_at": "S02"},
     ),
     _done(
