@@ -96,6 +96,10 @@ EXAMPLES: dict[str, Callable[[Platform], str]] = {
 }
 WITHOUT = {
     "/pickups/orders/{order}": "an order that is collected is needed; tests of pick-ups place some",
+    "/bookings/slot": "a resource is needed; tests of bookings make one",
+    "/bookings/at/{id}": "a booking is needed; tests of bookings make some",
+    "/bookings/resources/edit": "a resource is needed; tests of bookings make one",
+    "/calendar/{link}": "a signed link is needed; tests of bookings make one",
     "/414/{gln}": "leads to the desk with the code of a QR; tests of pick-ups scan one",
     "/collect/{link}": "a signed link is needed; tests of pick-ups make one",
     "/collect/{link}/{file}": "the same",

@@ -28,6 +28,7 @@ COMMANDS = {
     "audit": "audit",
     "baskets": "baskets",
     "bench": "bench",
+    "bookings": "bookings",
     "catalogue": "catalogue",
     "clerk": "clerk",
     "commerce": "commerce",

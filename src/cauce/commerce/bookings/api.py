@@ -41,6 +41,7 @@ __all__ = [
     "itinerary",
     "resource",
     "resources_of",
+    "slots",
     "waiting",
 ]
 
@@ -71,23 +72,30 @@ def free_slots(reader: Reader, found: Resource, first: int, last: int, now: int)
         raise DefinitionInvalid(f"expected at most {DAYS_MAX} days")
     earliest = max(first, now + found.notice_minutes * MINUTE)
     latest = min(last, now + found.horizon_days * DAY + 1)
-    slots = list(rules.slots_between(found, earliest, latest)) if earliest < latest else []
-    ids = {start: ledger.id_of(place_of(found.id, start, OPEN)) for start, _ in slots}
+    return slots(reader, found, earliest, latest) if earliest < latest else []
+
+
+def slots(reader: Reader, found: Resource, first: int, last: int) -> list[Slot]:
+    """All slots that begin in [first, last) with their free places, also those that are over; at most 62 days."""
+    if last - first > DAYS_MAX * DAY:
+        raise DefinitionInvalid(f"expected at most {DAYS_MAX} days")
+    times = list(rules.slots_between(found, first, last))
+    ids = {start: ledger.id_of(place_of(found.id, start, OPEN)) for start, _ in times}
     rows = reader.select_keys(f"select {ledger.ACCOUNTS.columns} from account where id in {{keys}}", ids.values())
     accounts = {row[0]: ledger.ACCOUNTS.of(row) for row in rows}
     held: dict[int, int] = dict(
         reader.select(
             "select start, capacity from booking_slot where resource = ? and start >= ? and start < ?",
-            (found.id, earliest, latest),
+            (found.id, first, last),
         )
     )
-    free = []
-    for start, end in slots:
+    shown = []
+    for start, end in times:
         account = accounts.get(ids[start])
         # What the resource has now, less what is taken; a slot that nobody touched yet has it all.
         taken = held[start] - account.available if account is not None and start in held else 0
-        free.append(Slot(found.id, start, end, found.capacity, max(0, found.capacity - taken)))
-    return free
+        shown.append(Slot(found.id, start, end, found.capacity, max(0, found.capacity - taken)))
+    return shown
 
 
 def find(reader: Reader, id_: int) -> Booking:

@@ -1,0 +1,41 @@
+"""`cauce bookings`: what is free is booked, listed, and given up."""
+
+from __future__ import annotations
+
+import json
+
+from click.testing import CliRunner
+
+from cauce.app import Platform
+from cauce.cli.main import main
+from cauce.commerce.bookings.nouns import Resource
+from cauce.commerce.bookings.resources import PutResource
+from cauce.commerce.catalogue.nouns import Opening
+from cauce.settings import Settings
+
+
+def test_a_slot_is_booked_listed_and_given_up(tmp_path):
+    week = tuple(Opening(weekday=day, opens="00:00", closes="24:00") for day in range(1, 8))
+    with Platform.open(Settings({"data": str(tmp_path)})) as platform:
+        platform.commerce.do(PutResource(resource=Resource(id="room", name="Room", hours=week)))
+
+    def call(*words, status=0):
+        result = CliRunner().invoke(main, ["--data", str(tmp_path), "bookings", *words])
+        assert result.exit_code == status, f"{result.output}{result.exception!r}"
+        return result.stdout
+
+    def answer(*words):
+        return json.loads(call(*words, "--json"))
+
+    assert [each["id"] for each in answer("resources")] == ["room"]
+    first, *_ = answer("slots", "room", "--days", "1")
+    assert first["free"] == 1
+    words = ("book", "room", first["start"], "--for", "email:ANA@tienda.es", "--key", "k1")
+    booked = answer(*words)
+    assert (booked["state"], booked["owners"]) == ("confirmed", ["email:ana@tienda.es"])
+    assert answer(*words)["id"] == booked["id"]
+    assert [each["id"] for each in answer("list", "--day", first["start"][:10], "--resource", "room")] == [booked["id"]]
+    assert "ana@tienda.es" in call("list", "--day", first["start"][:10])
+    assert "Room" in call("slots", "room")
+    assert "cancelled" in call("cancel", str(booked["id"]))
+    call("slots", "room", "--from", "soon", status=1)
