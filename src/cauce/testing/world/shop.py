@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from cauce.testing.world import catalogue, loyalty, orders, stock
+from cauce.testing.world import bookings, catalogue, loyalty, orders, stock
 
 if TYPE_CHECKING:
     from cauce.app import Platform
@@ -23,6 +23,7 @@ def furnish(platform: Platform, world: World, on_step: Callable[[str], None] = l
         ("the loyalty programme", lambda: loyalty.furnish(platform)),
         ("orders", lambda: orders.furnish(platform, tuple(islice(owners(world), OWNERS)))),
         ("stock", lambda: stock.furnish(platform)),
+        ("bookings", lambda: bookings.furnish(platform, tuple(islice(owners(world), OWNERS)))),
     )
     for what, step in steps:
         on_step(what)
