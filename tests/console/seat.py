@@ -22,8 +22,7 @@ from cauce.app import Platform
 from cauce.http.app import create_app
 from cauce.http.guard import Guard
 from cauce.settings import Settings
-from cauce.testing.world import World, loyalty, orders
-from cauce.testing.world import stock
+from cauce.testing.world import World, loyalty, orders, stock
 from cauce.testing.world.catalogue import furnish
 
 PEOPLE = 60

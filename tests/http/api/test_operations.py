@@ -75,6 +75,10 @@ ENDING = {
     "computed.apply",
     "computed.remove",
     "people.set_trait",
+    "fulfilment.apply_rules",
+    "places.change",
+    "places.put",
+    "places.retire",
 }
 """Operations that change what the other ones are tried on."""
 
@@ -269,6 +273,7 @@ def test_whoever_sees_a_person_or_changes_something_is_noted():
         for operation in OPERATIONS
         if (operation.changes or operation.permission.startswith("people."))
         and not operation.audit
+        and operation.lane != "now"  # the ledger notes what is done there, and by which command
         and not operation.name.startswith(notes_itself)
     ]
     assert not quiet

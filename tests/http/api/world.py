@@ -189,12 +189,10 @@ def promised(platform: Platform) -> int:
 def ordered(platform: Platform) -> str:
     """The number of an order of which one piece was collected, and three are still to be picked."""
     do = platform.commerce.do
-    do(Receive(lines=(Entry("ABR-00001-AZ", "S01", 20_000),)))
+    do(Receive(lines=(Entry("ABR-00001-AZ", "S01", 1_000_000),)))
     line = NewLine(sku="ABR-00001-AZ", amount=4_000, price=12_995)
     owners = ("email:ana@tienda.es",)
-    order = do(
-        PlaceOrder(lines=(line,), currency="EUR", kind="pick_up", place="S01", pays_first=False, owners=owners)
-    )
+    order = do(PlaceOrder(lines=(line,), currency="EUR", kind="pick_up", place="S01", pays_first=False, owners=owners))
     for state in ("picked", "ready", "collected"):
         do(Advance(order=order.id, to=state, changes=(Change(line=1, amount=1_000),)))
     return str(order.number)
