@@ -187,6 +187,9 @@ class Platform:
 
     def decide(self, name: str, properties: dict[str, Any], by: str, *, wait: bool = True) -> int:
         """Records a decision and waits until it is applied, unless told not to `wait`; its position."""
+        if name == ERASED:
+            # First: the decision is told only when nothing else knows them any more, and may be told again.
+            self.commerce.erase(properties.get("identifiers", ()))
         body = decisions.encode(name, properties, by, time.time_ns() // 1_000)
         offset = self.append(DECISIONS, DECISIONS, [body])
         if not wait:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from cauce.commerce.parts import ACTIONS, SHAPES
+from cauce.commerce.parts import ACTIONS, SHAPES, erasing
 from cauce.commerce.transact.store import TABLES
 from cauce.commerce.transact.writer import Command, Writer, now_microseconds
 from cauce.engines.api import Reader, Row, Tables
@@ -48,6 +48,11 @@ class Commerce:
     async def ask(self, command: Command) -> Any:
         """As `do`, for an event loop."""
         return await self.writer.ask(command)
+
+    def erase(self, owners: Sequence[str]) -> None:
+        """Takes a person, known by identifiers (`kind:value`), out of baskets, orders and bookings."""
+        for command in erasing(tuple(owners)):
+            self.do(command)
 
     @property
     def now(self) -> int:

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from cauce.commerce.baskets import api as baskets
+from cauce.commerce.baskets.changing import EraseBaskets
 from cauce.commerce.bookings import api as bookings
+from cauce.commerce.bookings.erasing import EraseFromBookings
 from cauce.commerce.catalogue import api as catalogue
 from cauce.commerce.fulfilment import api as fulfilment
 from cauce.commerce.ledger import api as ledger
@@ -16,6 +18,7 @@ from cauce.commerce.loyalty.value import api as value
 from cauce.commerce.loyalty.value import cards
 from cauce.commerce.orders import api as orders
 from cauce.commerce.orders import commands as ordering
+from cauce.commerce.orders.changing import EraseFromOrders
 from cauce.commerce.stock import commands, reserving
 from cauce.commerce.stock import store as stock
 from cauce.commerce.stock.levels import watched
@@ -59,6 +62,18 @@ CHORES: tuple[Command, ...] = (
     forgetting.Forget(),
 )
 """What passes with time: done again and again by the clerk, a bounded piece each."""
+
+
+def erasing(owners: tuple[str, ...]) -> tuple[Command, ...]:
+    """What takes a person, known by these identifiers (`kind:value`), out of commerce; done twice it changes nothing.
+
+    What they were promised and owe stays in the ledger, and so do loyalty accounts, which are their own.
+    """
+    return (
+        EraseBaskets(owners=owners),
+        EraseFromOrders(owners=owners),
+        EraseFromBookings(owners=owners),
+    )
 
 
 def telling(action: Action) -> Action:
