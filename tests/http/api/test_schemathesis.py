@@ -26,6 +26,10 @@ CONFIG = {
 }
 QUICK, LONG = 2, 60
 """Requests of each operation, right and wrong ones each."""
+ADDRESS_CHARACTERS_MAX = 10_000
+"""A longer address is refused by the server before it is read, in words of its own."""
+ANSWERED = [operation.name for operation in OPERATIONS if operation.media != "text/event-stream"]
+"""A stream is never answered to its end."""
 
 
 @pytest.fixture(scope="module")
@@ -55,12 +59,13 @@ def judge(api, name, mode, requests):
     def answers(case):
         # An empty list or object more is wrong on paper only: nothing of it is sent.
         assume(all(value not in (None, [], {}) for value in (case.query or {}).values()))
+        assume(len(str(case.query)) < ADDRESS_CHARACTERS_MAX)
         case.call_and_validate(headers=headers)
 
     answers()
 
 
-@pytest.mark.parametrize("name", [operation.name for operation in OPERATIONS])
+@pytest.mark.parametrize("name", ANSWERED)
 def test_whatever_is_sent_is_answered_as_told(api, name):
     judge(api, name, GenerationMode.NEGATIVE, QUICK)
 
@@ -68,6 +73,6 @@ def test_whatever_is_sent_is_answered_as_told(api, name):
 @pytest.mark.soak
 @pytest.mark.timeout(1_800)
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
-@pytest.mark.parametrize("name", [operation.name for operation in OPERATIONS])
+@pytest.mark.parametrize("name", ANSWERED)
 def test_whatever_is_sent_for_long_is_answered_as_told(api, name, mode):
     judge(api, name, mode, LONG)
