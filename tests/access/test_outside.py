@@ -13,6 +13,8 @@ from cauce.errors import Busy, Forbidden, SettingInvalid, Unauthorised
 from tests.access.house import SECRET
 from tests.access.provider import CLIENT, CLIENT_SECRET, SmallProvider, providing
 
+pytestmark = pytest.mark.soak
+
 BACK = "http://cauce.test/sign-in/outside/back"
 COOKIE = "of the browser that began"
 ROLES = (("cdp-admins", "owner"), ("care", "agent"))

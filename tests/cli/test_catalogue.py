@@ -13,6 +13,8 @@ from click.testing import CliRunner, Result
 from cauce.cli.main import main
 from cauce.testing.world.products import check_digit, gtin
 
+pytestmark = pytest.mark.soak
+
 PRODUCTS = f"""sku,product,name:es,name:en,gtin,brand,category,option:color,id:shopify,price:EUR,unit
 ABR-1,ABR,Abrigo azul,Blue coat,{gtin(1)},Duna,Mujer > Abrigos,azul,44021 44022,129.95,piece
 ABR-2,ABR,Abrigo rojo,Red coat,{gtin(2)},Duna,Mujer > Abrigos,rojo,44023,129.95,H87

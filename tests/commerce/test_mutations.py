@@ -26,6 +26,8 @@ from cauce.engines.memory import MemoryTables
 from cauce.errors import Conflict, Shortage
 from cauce.testing.storm.machine import faults
 
+pytestmark = pytest.mark.soak
+
 SEEDS = range(4)
 COMMANDS = 800
 

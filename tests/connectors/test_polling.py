@@ -20,6 +20,8 @@ from cauce.model import DAY, HOUR, Source, from_iso, to_iso
 from cauce.settings import Settings
 from tests.connectors.shops import CREDENTIAL, FakeShop, Reply, ShopifyShop, SquareShop, StripeShop, WooShop
 
+pytestmark = pytest.mark.soak
+
 NOW = from_iso("2026-11-21T12:00:00Z")
 SECONDS = NOW // 1_000_000
 

@@ -9,6 +9,8 @@ import pytest
 from cauce.events.connections import hint_of
 from cauce.model import Source
 
+pytestmark = pytest.mark.soak
+
 SECRET = "whsec_0123456789abcdef"
 PAGE = "/sources/web/systems/stripe"
 

@@ -17,6 +17,8 @@ from cauce.engines.sqlite import SqliteLog
 from cauce.model import Source
 from tests.http.serving import SmallPlatform
 
+pytestmark = pytest.mark.soak
+
 SERVER = """
 import sys
 from pathlib import Path

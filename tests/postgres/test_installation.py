@@ -28,6 +28,8 @@ from tests.postgres.engines import Pool
 from tests.postgres.proxy import Proxy
 from tests.postgres.test_log import end_all_sessions
 
+pytestmark = pytest.mark.postgres
+
 PATIENCE_SECONDS = 60.0
 
 

@@ -28,6 +28,8 @@ from cauce.testing.simulate import SOURCES, traffic
 from tests.postgres.proxy import Proxy
 from tests.postgres.test_installation import opened, state_of
 
+pytestmark = pytest.mark.postgres
+
 
 def embedded(folder: Path, seed: int = 21, events: int = 150) -> dict[str, list[Any]]:
     """An installation in files, with everything that one has; what its state says."""

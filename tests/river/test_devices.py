@@ -16,6 +16,8 @@ from cauce.profiles import devices
 from cauce.testing.simulate import START, Entry, River, shuffled, traffic
 from tests.river.test_promises import NOW, SEEDS, examples, known
 
+pytestmark = pytest.mark.soak
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Any:

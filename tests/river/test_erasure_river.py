@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +20,8 @@ from cauce.model import DECISIONS, Identifier, Record, position_of
 from cauce.settings import Settings
 from cauce.testing.simulate import MAIL_DOMAIN, SECRET, SOURCES, Entry, River, traffic
 from tests.river.test_promises import NOW, SEEDS, examples, known
+
+pytestmark = pytest.mark.soak
 
 
 def identifiers_of(who: int) -> list[str]:

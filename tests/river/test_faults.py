@@ -25,6 +25,8 @@ from cauce.settings import Settings
 from cauce.testing.simulate import SECRET, SOURCES, Entry, River, traffic
 from tests.river.test_promises import NOW, SEEDS, examples, known
 
+pytestmark = pytest.mark.soak
+
 CONNECTORS = ("tracking", "posthog", "rows", "files", "sql")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +14,8 @@ from cauce.events import decisions
 from cauce.identity.api import text_of
 from cauce.model import DECISION, DECISIONS
 from cauce.testing.simulate import Entry, River, shuffled, traffic
+
+pytestmark = pytest.mark.soak
 
 NOW = 1_790_000_000_000_000
 SEEDS = st.integers(0, 10_000)

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +15,8 @@ from cauce.events import decisions
 from cauce.model import DECISIONS
 from cauce.runner import progress
 from cauce.testing.simulate import River, traffic
+
+pytestmark = pytest.mark.soak
 
 NOW = 1_790_000_000_000_000
 SEEDS = st.integers(0, 10_000)

@@ -28,7 +28,7 @@ FILES = ("crm_customers.csv", "loyalty_members.jsonl", "store_receipts.csv", "ca
 PRECISION_MIN = 0.99
 REACHED_MIN = 0.97
 """Share of the pairs that evidence connects; the rest are on devices and cards that a whole household uses."""
-pytestmark = pytest.mark.xdist_group("truth")
+pytestmark = [pytest.mark.xdist_group("truth"), pytest.mark.soak]
 
 
 @pytest.fixture(scope="module")

@@ -34,6 +34,8 @@ from cauce.testing.world.journeys import KINDS, REACH_DAYS
 from cauce.testing.world.people import People, mistype_email, spoken_phone
 from cauce.testing.world.stores import STORES
 
+pytestmark = pytest.mark.soak
+
 MILLISECOND = 1_000
 SMALL = {"people": 150, "days": 25}
 

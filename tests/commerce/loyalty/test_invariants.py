@@ -28,6 +28,8 @@ from cauce.errors import Ended, Shortage
 from cauce.model.time import DAY, HOUR
 from tests.commerce.loyalty.club import CARD, CLUB, MAIL, T0, Club, on_disk, sums
 
+pytestmark = pytest.mark.soak
+
 RICH = """
 programme: club
 name: Club Ribera

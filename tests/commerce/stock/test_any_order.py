@@ -17,6 +17,8 @@ from cauce.commerce.stock.store import SHRINKAGE
 from cauce.commerce.transact.carrier import Command
 from tests.commerce.stock.desk import SECOND, START, Desk
 
+pytestmark = pytest.mark.soak
+
 PLACES = ("north", "south")
 SKU = "A"
 amounts = st.integers(1, 9)

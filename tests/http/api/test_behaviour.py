@@ -15,6 +15,8 @@ from cauce.http.api.page import curl_of, rendered
 from cauce.http.api.table import OPERATIONS, RESOURCES
 from tests.http.api.world import DOCUMENT, client_of, copied, token
 
+pytestmark = pytest.mark.soak
+
 ANA = "email:ana@tienda.es"
 
 

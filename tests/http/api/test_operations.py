@@ -123,6 +123,7 @@ def test_the_example_works_and_answers_as_told(request, platform, client, name):
     restored(client, operation, values)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("name", NAMES)
 def test_nobody_gets_in_without_a_token(client, values, name):
     operation = BY_NAME[name]
@@ -136,6 +137,7 @@ def test_nobody_gets_in_without_a_token(client, values, name):
         assert faults(operation, response) == []
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("name", [operation.name for operation in OPERATIONS if operation.permission])
 def test_a_token_does_only_what_its_scopes_say(client, platform, values, name):
     operation = BY_NAME[name]
@@ -172,6 +174,7 @@ def test_what_is_not_there_is_404(client, values, name):
     assert faults(operation, response) == []
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("name", NAMES)
 def test_unknown_parameters_are_refused_with_the_nearest_name(client, values, name):
     operation = BY_NAME[name]
@@ -185,6 +188,7 @@ def test_unknown_parameters_are_refused_with_the_nearest_name(client, values, na
     assert not fields or repr(fields[0]) in response.json()["message"]
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("name", [operation.name for operation in OPERATIONS if operation.body])
 def test_bad_bodies_are_refused_with_what_and_where(client, values, name):
     operation = BY_NAME[name]
@@ -212,6 +216,7 @@ def test_other_methods_are_refused_with_those_that_there_are(client, values, pat
         assert set(response.headers["allow"].split(", ")) == allowed
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("name", NAMES)
 def test_refusals_come_as_problems_to_those_who_accept_them(client, values, name):
     operation = BY_NAME[name]
@@ -235,6 +240,7 @@ def masked(platform):
         yield opened
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("name", SHOWING)
 def test_personal_values_are_hidden_from_those_who_may_not_see_them(client, masked, platform, name):
     operation, values = BY_NAME[name], path_values(platform)

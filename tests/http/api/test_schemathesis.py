@@ -65,6 +65,7 @@ def judge(api, name, mode, requests):
     answers()
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("name", ANSWERED)
 def test_whatever_is_sent_is_answered_as_told(api, name):
     judge(api, name, GenerationMode.NEGATIVE, QUICK)
