@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cauce.commerce.bookings import rules
 from cauce.commerce.bookings.store import BOOKINGS, OWNERS, WAITINGS
+from cauce.commerce.transact.asking import plain
 from cauce.commerce.transact.carrier import Action, Command
 from cauce.commerce.transact.work import Work
 
@@ -20,23 +21,17 @@ def erase(work: Work, command: EraseFromBookings) -> int:
     """How many bookings it was."""
     found: set[int] = set()
     for owner in dict.fromkeys(command.owners):
-        for row in work.select(OWNERS, "owner = ?", owner):
-            found.add(row.booking)
-            work.drop(OWNERS, *row)
+        found.update(row.booking for row in work.select(OWNERS, "owner = ?", owner))
         # Who waits is listed by slot; what they are called stands as JSON, so that a part of another name is none.
-        for waiting in work.select(WAITINGS, "owners like ? escape '!'", f'%"{_plain(owner)}"%'):
+        for waiting in work.select(WAITINGS, "owners like ? escape '!'", f'%"{plain(owner)}"%'):
             state = rules.LEFT if waiting.state == rules.WAITING else waiting.state
             work.put(WAITINGS, waiting._replace(owners=NOBODY, state=state))
     for id_ in sorted(found):
         booking = work.need(BOOKINGS, id_)
         work.put(BOOKINGS, booking._replace(owners=NOBODY, note="", changed=work.now))
-    for row in [row for id_ in sorted(found) for row in work.select(OWNERS, "booking = ?", id_)]:
-        work.drop(OWNERS, *row)
+        for row in work.select(OWNERS, "booking = ?", id_):
+            work.drop(OWNERS, *row)
     return len(found)
-
-
-def _plain(text: str) -> str:
-    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
 
 
 ACTIONS = (Action(EraseFromBookings, erase, int),)

@@ -37,6 +37,7 @@ from cauce.commerce.catalogue.rules.distance import distance, nearest_first
 from cauce.commerce.catalogue.rules.hours import clock, clock_at, closing, day_at, next_opening, opens_on, promised
 from cauce.commerce.catalogue.rules.money import exponent, minor, written
 from cauce.commerce.catalogue.store import PATH, PLACES, PRICES, PRODUCTS, TABLES, UNKNOWN, Rows, Source, row
+from cauce.commerce.transact.asking import plain
 from cauce.errors import NotFound
 
 __all__ = [
@@ -163,13 +164,13 @@ def products(
     conditions, parameters = ["sku > ?"], [after]
     for word in folded(text).split()[:WORDS_MAX]:
         conditions.append("search like ? escape '!'")
-        parameters.append(f"%{_plain(word)}%")
+        parameters.append(f"%{plain(word)}%")
     if brand:
         conditions.append("brand = ?")
         parameters.append(brand)
     if category:
         conditions.append("(category = ? or category like ? escape '!')")
-        parameters += [category, f"{_plain(category)}{PATH}%"]
+        parameters += [category, f"{plain(category)}{PATH}%"]
     if not retired:
         conditions.append("retired = 0")
     sql = f"select body from product where {' and '.join(conditions)} order by sku limit {int(limit)}"
@@ -215,11 +216,6 @@ def unknown(
 def unknown_count(rows: Rows) -> int:
     """How many ids wait to be resolved."""
     return int(rows.select("select count(*) from unknown_item where ignored = 0")[0][0])
-
-
-def _plain(text: str) -> str:
-    """A text in which nothing stands for anything else in `like`."""
-    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
 
 
 def named(products: Iterable[Product], language: str) -> dict[str, str]:

@@ -10,6 +10,7 @@ from cauce.commerce.catalogue.nouns import ANY, Item, Unknown
 from cauce.commerce.catalogue.rules import checks
 from cauce.commerce.catalogue.rules.codes import gtin_or_none
 from cauce.commerce.catalogue.store import GTINS, ITEMS, PRODUCTS, UNKNOWN, ItemRow, Source, UnknownRow, row
+from cauce.commerce.transact.asking import marks
 from cauce.commerce.transact.work import Work
 from cauce.commerce.transact.writer import Action, Command
 from cauce.errors import NotFound
@@ -136,8 +137,8 @@ def unknown_of(row: UnknownRow) -> Unknown:
 def leave_queue(work: Work, ids: Iterable[str]) -> int:
     """Unknown ids that are known now, in whatever channel, leave the queue; how often they had come."""
     wanted = sorted(ids)
-    marks = ", ".join("?" * len(wanted))
-    return sum(_left(work, row.channel, row.id) for row in work.select(UNKNOWN, f"id in ({marks})", *wanted))
+    listed = marks(wanted)
+    return sum(_left(work, row.channel, row.id) for row in work.select(UNKNOWN, f"id in ({listed})", *wanted))
 
 
 def _left(work: Work, channel: str, id: str) -> int:

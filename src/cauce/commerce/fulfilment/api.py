@@ -51,6 +51,7 @@ from cauce.commerce.fulfilment.ruling import ACTIONS as _RULING
 from cauce.commerce.fulfilment.ruling import Applied, ApplyRules
 from cauce.commerce.fulfilment.sourcing import InForce, Sourced, Wanted, Wish, in_force, sourced
 from cauce.commerce.fulfilment.store import CHOICES, HANDED, PARCELS, PICKUPS, RULES, TABLES, Pickup, Rows
+from cauce.commerce.transact.asking import marks
 from cauce.commerce.transact.carrier import Action
 from cauce.errors import NotFound
 
@@ -288,7 +289,7 @@ def pick_list(rows: Rows, place: str, language: str = "") -> list[PickTask]:
     found = rows.select(
         f"select {_ORDER}, l.line, l.sku, l.name, l.unit, a.allocated, a.picked from customer_order o "
         "join order_allocation a on a.order_id = o.id join order_line l on l.order_id = o.id and l.line = a.line "
-        f"where o.state in {_marks(OPEN_STATES)} and o.confirmed > 0 and a.place || '' = ? "
+        f"where o.state in ({marks(OPEN_STATES)}) and o.confirmed > 0 and a.place || '' = ? "
         "and a.allocated + a.picked > 0 order by o.id, l.line limit ?",
         (*OPEN_STATES, place, ORDERS_MAX * 20),
     )
@@ -322,7 +323,7 @@ def pickups(rows: Rows, desk: str = "", *, state: str = "", after: int = 0, limi
     `state` is one of STATES; without it, all that are not ended.
     """
     ended = state == "ended"
-    conditions = ["o.confirmed > 0", "o.id > ?", f"o.kind in {_marks(sorted(COLLECTED))}"]
+    conditions = ["o.confirmed > 0", "o.id > ?", f"o.kind in ({marks(sorted(COLLECTED))})"]
     parameters: list[Any] = [after, *sorted(COLLECTED)]
     if desk:
         conditions.append("o.place = ?" if ended else "o.place || '' = ?")
@@ -330,7 +331,7 @@ def pickups(rows: Rows, desk: str = "", *, state: str = "", after: int = 0, limi
     if ended:
         conditions.append("o.state in ('collected', 'returned', 'cancelled')")
     else:
-        conditions.append(f"o.state in {_marks(OPEN_STATES)}")
+        conditions.append(f"o.state in ({marks(OPEN_STATES)})")
         parameters += OPEN_STATES
     there = f"exists (select 1 from order_line l where l.order_id = o.id and {_HAS[state]})" if state in _HAS else ""
     if there:
@@ -381,13 +382,13 @@ def counts(rows: Rows, desk: str) -> dict[str, int]:
     """How many orders a desk has to pick, has ready, and how many people wait there."""
     to_pick = rows.select(
         "select count(distinct o.id) from customer_order o join order_allocation a on a.order_id = o.id "
-        f"where o.state in {_marks(OPEN_STATES)} and o.confirmed > 0 and a.place || '' = ? "
+        f"where o.state in ({marks(OPEN_STATES)}) and o.confirmed > 0 and a.place || '' = ? "
         "and a.allocated + a.picked > 0",
         (*OPEN_STATES, desk),
     )
     ready = rows.select(
         "select count(distinct o.id) from customer_order o join order_line l on l.order_id = o.id "
-        f"where o.state in {_marks(OPEN_STATES)} and o.confirmed > 0 and o.place || '' = ? and l.ready > 0",
+        f"where o.state in ({marks(OPEN_STATES)}) and o.confirmed > 0 and o.place || '' = ? and l.ready > 0",
         (*OPEN_STATES, desk),
     )
     waiting = rows.select("select count(*) from pickup where desk = ? and ended = 0 and arrived > 0", (desk,))
@@ -473,7 +474,8 @@ def bought(rows: Rows, owners: Iterable[str], limit: int = 50) -> list[Bought]:
     found = rows.select(
         "select distinct o.number, o.id, o.at, l.line, l.sku, l.name, l.amount, l.delivered + l.collected "
         "from order_owner w join customer_order o on o.id = w.order_id join order_line l on l.order_id = o.id "
-        f"where w.owner in {_marks(wanted)} and l.delivered + l.collected > 0 order by o.at desc, o.id, l.line limit ?",
+        f"where w.owner in ({marks(wanted)}) and l.delivered + l.collected > 0 "
+        "order by o.at desc, o.id, l.line limit ?",
         (*wanted, limit),
     )
     return [
@@ -517,10 +519,10 @@ def person_of(contact: str) -> str:
 def _seen(rows: Rows, ids: Sequence[int]) -> list[PickupSeen]:
     if not ids:
         return []
-    marks = _marks(ids)
+    of_ids = f"in ({marks(ids)})"
     kinds = sorted(COLLECTED)
     found = rows.select(
-        f"select {_ORDER} from customer_order o where o.id in {marks} and o.kind in {_marks(kinds)} order by o.id",
+        f"select {_ORDER} from customer_order o where o.id {of_ids} and o.kind in ({marks(kinds)}) order by o.id",
         (*ids, *kinds),
     )
     lines: dict[int, list[PickupLine]] = {}
@@ -540,7 +542,7 @@ def _seen(rows: Rows, ids: Sequence[int]) -> list[PickupSeen]:
         cancelled,
     ) in rows.select(
         "select order_id, line, sku, name, unit, amount, placed, allocated, picked, shipped, ready, "
-        f"collected + returned, cancelled from order_line where order_id in {marks} order by order_id, line",
+        f"collected + returned, cancelled from order_line where order_id {of_ids} order by order_id, line",
         ids,
     ):
         lines.setdefault(order_id, []).append(
@@ -559,7 +561,7 @@ def _seen(rows: Rows, ids: Sequence[int]) -> list[PickupSeen]:
         )
     on_way: dict[int, list[OnWay]] = {}
     for order_id, place, amount in rows.select(
-        f"select order_id, place, sum(shipped) from order_allocation where order_id in {marks} and shipped > 0 "
+        f"select order_id, place, sum(shipped) from order_allocation where order_id {of_ids} and shipped > 0 "
         "group by order_id, place order by order_id, place",
         ids,
     ):
@@ -567,7 +569,7 @@ def _seen(rows: Rows, ids: Sequence[int]) -> list[PickupSeen]:
     known = {
         row.order_id: row
         for row in map(
-            PICKUPS.of, rows.select(f"select {PICKUPS.columns} from {PICKUPS.name} where order_id in {marks}", ids)
+            PICKUPS.of, rows.select(f"select {PICKUPS.columns} from {PICKUPS.name} where order_id {of_ids}", ids)
         )
     }
     return [_one(row, known.get(row[0]), lines.get(row[0], []), on_way.get(row[0], [])) for row in found]
@@ -612,7 +614,3 @@ def _state(lines: Iterable[PickupLine]) -> str:
     if any(line.waiting for line in lines):
         return "to_pick"
     return "on_way" if any(line.on_way for line in lines) else "ended"
-
-
-def _marks(values: Sequence[Any]) -> str:
-    return f"({', '.join('?' * len(values))})"

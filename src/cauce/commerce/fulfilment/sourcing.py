@@ -20,6 +20,7 @@ from cauce.commerce.fulfilment.rules.sourcing import Asked, Candidate, Choice, N
 from cauce.commerce.fulfilment.store import RULES, Rows
 from cauce.commerce.orders.rules import DELIVERIES
 from cauce.commerce.stock import api as stock
+from cauce.commerce.transact.asking import marks
 from cauce.commerce.transact.work import Work
 from cauce.engines.api import Reader, Row
 from cauce.errors import DefinitionInvalid, NotFound
@@ -187,10 +188,10 @@ def available_in(rows: Rows, skus: Iterable[str], channel: str) -> dict[str, dic
 
 def ages_in(rows: Rows, skus: Sequence[str], now: int) -> dict[str, float]:
     """Days since any of the products last came into each place."""
-    marks = ", ".join("?" * len(skus))
+    listed = marks(skus)
     sql = (
         "select s.place, max(t.at) from stock s join transfer t on t.credit = s.id "
-        f"where s.sku in ({marks}) group by s.place"
+        f"where s.sku in ({listed}) group by s.place"
     )
     return {place: round(max(0, now - at) / DAY, 2) for place, at in rows.select(sql, skus)}
 

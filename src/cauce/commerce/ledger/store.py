@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from hashlib import blake2b
 from typing import NamedTuple
 
+from cauce.commerce.transact.asking import number_of
 from cauce.commerce.transact.records import records
 from cauce.engines.api import Table
 
@@ -102,4 +102,4 @@ class Place(NamedTuple):
 def id_of(place: Place) -> int:
     """The account's id: 63 bits of its place's hash, never 0."""
     text = "\x1f".join((place.book, place.subject, place.name)).encode("utf-8", "surrogatepass")
-    return int.from_bytes(blake2b(text, digest_size=8).digest(), "big") >> 1 or 1
+    return number_of(text)

@@ -11,7 +11,7 @@ from cauce.commerce.loyalty import adjusting, earning, following, programmes, re
 from cauce.commerce.loyalty.calendar import day_of
 from cauce.commerce.loyalty.definition import PURCHASE, Programme, Reward, decimals_of, read_programme, stored_programme
 from cauce.commerce.loyalty.earning import ClawBack, Earn, Points
-from cauce.commerce.loyalty.lots import marks, place_of
+from cauce.commerce.loyalty.lots import place_of
 from cauce.commerce.loyalty.members import COUNTED_MAX, standing_of
 from cauce.commerce.loyalty.programmes import programmes as programmes_of
 from cauce.commerce.loyalty.programmes import unknown_programme, versions
@@ -39,6 +39,7 @@ from cauce.commerce.loyalty.store import (
     reward_place,
 )
 from cauce.commerce.loyalty.tiers import scale_of
+from cauce.commerce.transact.asking import marks
 from cauce.commerce.transact.work import Work
 from cauce.engines.api import Reader
 

@@ -31,6 +31,7 @@ from cauce.commerce.loyalty.store import (
     counter,
 )
 from cauce.commerce.loyalty.tiers import standings
+from cauce.commerce.transact.asking import marks
 from cauce.commerce.transact.carrier import Action, Command
 from cauce.commerce.transact.facts import Told
 from cauce.commerce.transact.work import Work
@@ -194,7 +195,7 @@ def circle_of(member: str, who: Iterable[str]) -> list[str]:
 def _count_returns(work: Work, purchase: Purchase, *, told: bool = True, anew: bool = False) -> None:
     """Takes back what the returns known under any of its names come to; and counts anew what came after them."""
     names = [each.document for each in work.select(DOCUMENTS, "purchase = ?", purchase.id)]
-    rows = work.select(RETURNS, f"document in ({lots.marks(names)})", *names)
+    rows = work.select(RETURNS, f"document in ({marks(names)})", *names)
     came = {row.id: row for row in sorted(rows, key=lambda row: (row.id, row.document))}
     if not came and not anew:
         return
@@ -226,7 +227,7 @@ def _recount(work: Work, head: Head, circle: Sequence[str], since: int) -> None:
     """Brings what purchases from `since` on have earned to what they should have, of all identifiers of a person."""
     rows = work.select(
         PURCHASES,
-        f"programme = ? and member in ({lots.marks(circle)}) and same_as = 0 order by at desc, document desc limit ?",
+        f"programme = ? and member in ({marks(circle)}) and same_as = 0 order by at desc, document desc limit ?",
         head.programme,
         *circle,
         COUNTED_MAX,

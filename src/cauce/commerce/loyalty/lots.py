@@ -9,15 +9,11 @@ from cauce.commerce.ledger.api import Place
 from cauce.commerce.loyalty.definition import Programme
 from cauce.commerce.loyalty.rules import lot_span
 from cauce.commerce.loyalty.store import EXPIRED, LOTS, RUN_OUT, Lot, counter, debt_place, lot_place
+from cauce.commerce.transact.asking import marks
 from cauce.commerce.transact.work import Work
 
 CIRCLE_MAX = 200
 """Identifiers of one person that are counted together."""
-
-
-def marks(values: Sequence[object]) -> str:
-    """So many `?` for a list in SQL."""
-    return ", ".join("?" * len(values))
 
 
 def new_lot(work: Work, programme: Programme, member: str, source: str, at: int) -> Lot:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import msgspec
 
-from cauce.commerce.loyalty import lots, programmes
+from cauce.commerce.loyalty import programmes
 from cauce.commerce.loyalty.definition import MICRO, PURCHASE, Programme
 from cauce.commerce.loyalty.rules import Returned
 from cauce.commerce.loyalty.store import FOREVER, MEMBERS, PURCHASES, Head, Member, Purchase
 from cauce.commerce.loyalty.tiers import Entry, Standing, standings
+from cauce.commerce.transact.asking import marks
 from cauce.commerce.transact.facts import Told
 from cauce.commerce.transact.work import Work
 
@@ -58,7 +59,7 @@ def reviewed(work: Work, head: Head, member: str, circle: Sequence[str], channel
         return
     rows = work.select(
         PURCHASES,
-        f"programme = ? and member in ({lots.marks(circle)}) and same_as = 0 order by at desc limit ?",
+        f"programme = ? and member in ({marks(circle)}) and same_as = 0 order by at desc limit ?",
         head.programme,
         *circle,
         COUNTED_MAX,

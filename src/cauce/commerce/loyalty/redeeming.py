@@ -29,6 +29,7 @@ from cauce.commerce.loyalty.store import (
     counter,
     reward_place,
 )
+from cauce.commerce.transact.asking import marks
 from cauce.commerce.transact.carrier import Action, Command
 from cauce.commerce.transact.facts import Told
 from cauce.commerce.transact.work import Work
@@ -197,7 +198,7 @@ def _reward(work: Work, programme: Programme, code: str, members: Sequence[str])
     if reward.tiers:
         rows = work.select(
             PURCHASES,
-            f"programme = ? and member in ({lots.marks(members)}) and same_as = 0 order by at desc limit ?",
+            f"programme = ? and member in ({marks(members)}) and same_as = 0 order by at desc limit ?",
             programme.programme,
             *members,
             COUNTED_MAX,
@@ -215,7 +216,7 @@ def _reward(work: Work, programme: Programme, code: str, members: Sequence[str])
 def _had(work: Work, programme: str, reward: str, members: Sequence[str]) -> int:
     row = work.ask(
         "select count(*) from loyalty_redemption where programme = ? and reward = ? and state in (?, ?) and id in "
-        f"(select redemption from loyalty_redeemer where member in ({lots.marks(members)}))",
+        f"(select redemption from loyalty_redeemer where member in ({marks(members)}))",
         programme,
         reward,
         HELD,

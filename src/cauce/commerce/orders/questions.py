@@ -21,6 +21,7 @@ from cauce.commerce.orders.store import (
     Line,
     Order,
 )
+from cauce.commerce.transact.asking import marks
 from cauce.engines.api import Row
 from cauce.errors import DefinitionInvalid, NotFound
 
@@ -237,8 +238,8 @@ def board(rows: Rows, which: Which, states: Sequence[str] = rules.OPEN, cards: i
 
 def channels(rows: Rows) -> list[str]:
     """Channels through which orders came, of those that are still open."""
-    marks = ", ".join("?" * len(rules.OPEN))
-    asked = f"select distinct channel from {ORDERS.name} where state in ({marks}) order by channel limit 200"
+    listed = marks(rules.OPEN)
+    asked = f"select distinct channel from {ORDERS.name} where state in ({listed}) order by channel limit 200"
     return [str(channel) for (channel,) in rows.select(asked, rules.OPEN)]
 
 
@@ -271,8 +272,8 @@ def _narrowed(which: Which) -> tuple[list[str], list[Any]]:
         conditions.append(f"(place = ? or exists ({parts}))")
         parameters += (which.place, which.place)
     if which.owners:
-        marks = ", ".join("?" * len(which.owners))
-        conditions.append(f"id in (select order_id from {OWNERS.name} where owner in ({marks}))")
+        listed = marks(which.owners)
+        conditions.append(f"id in (select order_id from {OWNERS.name} where owner in ({listed}))")
         parameters += which.owners
     if which.text:
         conditions.append(f"id in (select order_id from {NUMBERS.name} where number >= ? and number < ?)")

@@ -24,6 +24,7 @@ from cauce.commerce.stock.store import (
     Task,
 )
 from cauce.commerce.stock.supply import Expectation
+from cauce.commerce.transact.asking import marks
 from cauce.commerce.transact.records import Records
 from cauce.engines.api import Reader
 from cauce.errors import NotFound
@@ -59,8 +60,8 @@ def table(
     """Stock of some products by product and place: what a matrix shows."""
     if not skus:
         return {}
-    marks = ", ".join("?" * len(skus))
-    found = shown(reader.select(f"{STOCK} where s.sku in ({marks})", list(skus)), caps_of(reader, channel))
+    listed = marks(skus)
+    found = shown(reader.select(f"{STOCK} where s.sku in ({listed})", list(skus)), caps_of(reader, channel))
     wanted = None if places is None else frozenset(places)
     return {(one.sku, one.place): one for one in found if wanted is None or one.place in wanted}
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from cauce.commerce.tills.store import OBSERVED
+from cauce.commerce.transact.asking import marks
 from cauce.engines.api import Row
 from cauce.model import to_iso
 
@@ -87,7 +88,7 @@ def _conditions(wanted: Filter) -> tuple[list[str], list[Any]]:
         ("event_id", wanted.ids), ("reason", wanted.reasons),
     ):  # fmt: skip
         if values:
-            conditions.append(f"{column} in ({_marks(values)})")
+            conditions.append(f"{column} in ({marks(values)})")
             parameters += values
     for column, sign, moment in (
         ("event_time", ">=", wanted.event_since), ("event_time", "<", wanted.event_until),
@@ -104,17 +105,13 @@ def _conditions(wanted: Filter) -> tuple[list[str], list[Any]]:
     ):  # fmt: skip
         if values:
             conditions.append(
-                f"id in (select id from epcis_named where value in ({_marks(values)}) and role in ({_marks(roles)}))"
+                f"id in (select id from epcis_named where value in ({marks(values)}) and role in ({marks(roles)}))"
             )
             parameters += [*values, *roles]
     if wanted.transactions:
         conditions.append(
-            f"id in (select id from epcis_named where value in ({_marks(wanted.transactions)}) "
+            f"id in (select id from epcis_named where value in ({marks(wanted.transactions)}) "
             "and role like 'transaction:%')"
         )
         parameters += wanted.transactions
     return conditions, parameters
-
-
-def _marks(values: Sequence[Any]) -> str:
-    return ", ".join("?" * len(values))

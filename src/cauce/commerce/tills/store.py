@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from hashlib import blake2b
 from typing import NamedTuple
 
+from cauce.commerce.transact.asking import number_of
 from cauce.commerce.transact.records import records
 from cauce.engines.api import Table
 
@@ -199,4 +199,4 @@ TABLES: tuple[Table, ...] = tuple(
 @lru_cache(maxsize=100_000)
 def id_of(key: str) -> int:
     """63 bits of a key's hash, never 0."""
-    return int.from_bytes(blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big") >> 1 or 1
+    return number_of(key.encode("utf-8", "surrogatepass"))

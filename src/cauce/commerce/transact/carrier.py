@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import msgspec
 
+from cauce.commerce.transact.asking import number_of
 from cauce.commerce.transact.records import Records
 from cauce.commerce.transact.store import ANSWERED, TABLES, TURN, Answered
 from cauce.commerce.transact.work import AsksTables, Work
@@ -91,7 +91,7 @@ class Carrier:
             if self._many_writers and not self._tables.execute("update turn set last = last + 1 where id = 1"):
                 self._tables.upsert(TURN, [(1, 1)])
             work = Work(self._tables, self._clock())
-            hashes = {command.key: _hash(command.key.encode()) for command in commands if command.key}
+            hashes = {command.key: number_of(command.key.encode()) for command in commands if command.key}
             answered = self._answered(hashes)
             for of, needed in self._needs(commands):
                 work.prefetch(of, needed)
@@ -177,9 +177,4 @@ def _refused_again(refusal: Refusal) -> Conflict:
 
 def _content(command: Command) -> int:
     """A hash of what a command asks."""
-    return _hash(type(command).__name__.encode() + msgspec.json.encode(command))
-
-
-def _hash(content: bytes) -> int:
-    """63 bits, never 0."""
-    return int.from_bytes(blake2b(content, digest_size=8).digest(), "big") >> 1 or 1
+    return number_of(type(command).__name__.encode() + msgspec.json.encode(command))

@@ -42,14 +42,9 @@ def faults(tables: Tables, seed: int, commands: int = 1_000) -> list[str]:
         now += chance.randrange(2 * SECOND)
         if chance.random() < 0.1:
             found += [str(answer) for answer in carrier.carry_out(CHORES) if isinstance(answer, Exception)]
-    _finish(carrier)
+    carrier.carry_out(CHORES)  # sweeps what ran out, so that nothing is late
     found += [f"{one.invariant}: {one.what}" for one in broken(tables, now)]
     return found
-
-
-def _finish(carrier: Carrier) -> None:
-    """Sweeps what ran out, so that nothing is late."""
-    carrier.carry_out(CHORES)
 
 
 def wrong(command: Command, answer: Any, told: dict[str, str]) -> Sequence[str]:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import msgspec
 
 from cauce.commerce.ledger import api as ledger
-from cauce.commerce.loyalty.lots import marks
 from cauce.commerce.loyalty.value import cards, paying
 from cauce.commerce.loyalty.value.cards import CardShown, shown_with
 from cauce.commerce.loyalty.value.numbers import number_hash
@@ -20,6 +19,7 @@ from cauce.commerce.loyalty.value.store import (
     Card,
     card_place,
 )
+from cauce.commerce.transact.asking import marks
 from cauce.engines.api import Reader
 
 __all__ = [
