@@ -17,6 +17,7 @@ from cauce.commerce.stock.keeping import Receive
 from cauce.model.time import DAY, HOUR
 
 ANA, EVA = "email:ana@tienda.es", "email:eva@tienda.es"
+QUOTED = 'user_id:ana "la\\" 100%'
 
 
 def test_nothing_in_commerce_names_who_was_erased(tmp_path: Path) -> None:
@@ -34,8 +35,9 @@ def test_nothing_in_commerce_names_who_was_erased(tmp_path: Path) -> None:
         do(booking.Book(resource="bench", start=start, owners=(ANA,), note="Ana comes by bicycle"))
         do(booking.Book(resource="bench", start=start + HOUR, owners=(EVA,)))
         do(booking.Wait(resource="bench", start=start + HOUR, owners=(ANA, EVA)))
+        do(booking.Wait(resource="bench", start=start + HOUR, owners=(QUOTED,)))
         platform.drain()
-        platform.decide("person.erased", {"identifiers": [ANA], "suppress": True}, by="tests")
+        platform.decide("person.erased", {"identifiers": [ANA, QUOTED], "suppress": True}, by="tests")
         held = {
             name: [row for row in platform.commerce.select(f"select * from {name}") if "ana" in repr(row).lower()]
             for name in ("basket", "basket_home", "customer_order", "order_owner", "booking", "booking_owner",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from cauce.commerce.bookings import rules
 from cauce.commerce.bookings.store import BOOKINGS, OWNERS, WAITINGS
 from cauce.commerce.transact.asking import plain
@@ -23,7 +25,7 @@ def erase(work: Work, command: EraseFromBookings) -> int:
     for owner in dict.fromkeys(command.owners):
         found.update(row.booking for row in work.select(OWNERS, "owner = ?", owner))
         # Who waits is listed by slot; what they are called stands as JSON, so that a part of another name is none.
-        for waiting in work.select(WAITINGS, "owners like ? escape '!'", f'%"{plain(owner)}"%'):
+        for waiting in work.select(WAITINGS, "owners like ? escape '!'", f"%{plain(_as_stored(owner))}%"):
             state = rules.LEFT if waiting.state == rules.WAITING else waiting.state
             work.put(WAITINGS, waiting._replace(owners=NOBODY, state=state))
     for id_ in sorted(found):
@@ -32,6 +34,11 @@ def erase(work: Work, command: EraseFromBookings) -> int:
         for row in work.select(OWNERS, "booking = ?", id_):
             work.drop(OWNERS, *row)
     return len(found)
+
+
+def _as_stored(owner: str) -> str:
+    """An identifier as it stands in JSON, in its quotation marks."""
+    return msgspec.json.encode(owner).decode()
 
 
 ACTIONS = (Action(EraseFromBookings, erase, int),)
