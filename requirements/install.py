@@ -125,7 +125,7 @@ def lock() -> None:
     if uv is None:
         sys.exit("uv is needed to lock: install it into .venv, or mend pip's configuration")
     how = ["--universal", "--python-version", "3.11", "--generate-hashes", "--upgrade", "--no-header", "--no-annotate"]
-    how += ["--no-emit-index-url", "--no-emit-find-links", "-q"]
+    how += ["--no-emit-index-url", "--no-emit-find-links", "-q", "-c", "requirements/constraints.in"]
     build = "requirements/build.in"
     compile_ = [uv, "pip", "compile", *how]
     check(*compile_, "requirements/uv.in", "-o", "requirements/uv.lock", environment=uv_words())

@@ -30,5 +30,5 @@ def test_a_quick_run_prints_one_figure_per_line(name: str) -> None:
     assert figures
     for figure in figures:
         assert figure.keys() == FIELDS
-        assert figure["value"] > 0
+        assert figure["value"] > 0 or figure["unit"] == "broken promises"
         assert figure["parameters"]

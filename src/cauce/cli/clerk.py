@@ -7,12 +7,13 @@ import click
 from cauce.app import Platform
 from cauce.app.clerk import Clerk
 from cauce.cli.main import settings_of
-from cauce.cli.up import stopped_by_signals
+from cauce.cli.up import companion_option, stopped_by_signals
 
 
 @click.command(hidden=True)
+@companion_option
 @click.pass_context
-def clerk(context: click.Context) -> None:
+def clerk(context: click.Context, parent: int | None) -> None:
     """Carry facts between commerce and the river until stopped (started by `cauce up`)."""
-    with stopped_by_signals() as stopping, Platform.open(settings_of(context)) as platform:
+    with stopped_by_signals(parent) as stopping, Platform.open(settings_of(context)) as platform:
         Clerk(platform).run(stopping)

@@ -36,8 +36,10 @@ class Companion:
 
     def __init__(self, settings: Settings, name: str) -> None:
         self._name = name
-        self._command = [sys.executable, "-m", "cauce", "--data", str(settings.folder), name]
+        command = [sys.executable, "-m", "cauce", "--data", str(settings.folder), name]
+        self._command = [*command, "--companion-of", str(os.getpid())]
         self._stopping = threading.Event()
+        self._starting = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._watch, name=f"{name}-watch", daemon=True)
 
@@ -45,7 +47,8 @@ class Companion:
         self._thread.start()
 
     def stop(self) -> None:
-        self._stopping.set()
+        with self._starting:  # so that nobody is started whom nobody stops
+            self._stopping.set()
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             self._thread.join(timeout=STOP_SECONDS_MAX)
@@ -56,7 +59,10 @@ class Companion:
         wait_seconds = 0.1
         while not self._stopping.is_set():
             started = time.monotonic()
-            self._process = subprocess.Popen(self._command)  # noqa: S603 - our own program
+            with self._starting:
+                if self._stopping.is_set():
+                    return
+                self._process = subprocess.Popen(self._command)  # noqa: S603 - our own program
             code = self._process.wait()
             if self._stopping.is_set():
                 return
@@ -127,6 +133,8 @@ def up(context: click.Context, host: str | None, port: int | None, with_runner: 
         # One line, so that a program that starts Cauce reads it without waiting for an end that does not come.
         click.echo(msgspec.json.encode(started) if as_json else _welcome(started))
         sys.stdout.flush()
+        # The server ends gracefully at a signal and then raises it again: it must not end us before the companions.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit())
         try:
             server.run(sockets=[listener])
         finally:
@@ -152,35 +160,43 @@ def _welcome(started: dict[str, object]) -> str:
     )
 
 
-@contextmanager
-def stopped_by_signals() -> Iterator[Callable[[], bool]]:
-    """Says when a companion process should end: at a signal, or when whoever started it is gone.
+companion_option = click.option(
+    "--companion-of", "parent", type=int, hidden=True, help="Process that started this one; ends when that is gone."
+)
 
-    An orphan stops by itself, so that a killed `up` leaves nobody behind who holds the state.
+
+@contextmanager
+def stopped_by_signals(parent: int | None) -> Iterator[Callable[[], bool]]:
+    """Says when a process should end: at a signal, or when its `parent`, whose companion it is, is gone.
+
+    An orphan stops by itself, so that a killed `up` leaves nobody behind who holds the state. The parent is told by
+    its number, because it may be gone before its companion can ask who it is.
     """
     stopping = threading.Event()
-    parent = os.getppid()
+    parent = os.getppid() if parent is None else parent
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     yield lambda: stopping.is_set() or os.getppid() != parent
 
 
 @click.command()
+@companion_option
 @click.pass_context
-def runner(context: click.Context) -> None:
+def runner(context: click.Context, parent: int | None) -> None:
     """Process the log until stopped, without a door; `cauce up` starts one by itself.
 
     On PostgreSQL any number of them share the work. An embedded installation has one; a further one waits for its turn.
     """
-    with stopped_by_signals() as stopping, Platform.open(settings_of(context)) as platform:
+    with stopped_by_signals(parent) as stopping, Platform.open(settings_of(context)) as platform:
         platform.run(stopping)
 
 
 @click.command(hidden=True)
+@companion_option
 @click.pass_context
-def indexer(context: click.Context) -> None:
+def indexer(context: click.Context, parent: int | None) -> None:
     """Keep the search index up to date until stopped (started by `cauce up`)."""
-    with stopped_by_signals() as stopping, Platform.open(settings_of(context)) as platform:
+    with stopped_by_signals(parent) as stopping, Platform.open(settings_of(context)) as platform:
         with suppress(OSError):
             os.nice(INDEXER_NICENESS)  # the river and the doors go first
         platform.search.follow(stopping)
