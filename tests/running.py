@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 import httpx
 
 PATIENCE_SECONDS = 60.0
+R = TypeVar("R")
+
+
+def in_a_loop(work: Coroutine[Any, Any, R]) -> R:
+    """As `asyncio.run`, also in a test process whose own thread runs Playwright's loop already."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 def first_document(lines: Iterable[str]) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from cauce.http.guard import Guard
 from cauce.settings import Settings
 from cauce.testing.world import World, loyalty, orders, stock
 from cauce.testing.world.catalogue import furnish
+from tests.running import in_a_loop
 
 PEOPLE = 60
 DAYS = 10
@@ -58,7 +58,7 @@ class Client:
         self.headers = self._client.headers
 
     def request(self, method: str, address: str, **options: Any) -> httpx.Response:
-        return asyncio.run(self._client.request(method, address, **options))
+        return in_a_loop(self._client.request(method, address, **options))
 
     def get(self, address: str, **options: Any) -> httpx.Response:
         return self.request("GET", address, **{"follow_redirects": True, **options})

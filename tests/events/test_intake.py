@@ -13,6 +13,7 @@ from cauce.engines.memory import MemoryLog
 from cauce.engines.sqlite import SqliteLog
 from cauce.errors import Busy, StorageBroken
 from cauce.events.intake import GroupCommit
+from tests.running import in_a_loop
 
 
 class GatedLog(MemoryLog):
@@ -53,7 +54,7 @@ def test_record_is_in_the_log_when_append_returns(tmp_path: Path) -> None:
         assert commit.queue_bytes == 0
         commit.close()
 
-    asyncio.run(run())
+    in_a_loop(run())
     log.close()
 
 
@@ -71,7 +72,7 @@ def test_those_who_wait_share_one_flush_in_order() -> None:
         await asyncio.gather(*tasks)
         commit.close()
 
-    asyncio.run(run())
+    in_a_loop(run())
     assert log.flushes == [1, 50]
     assert bodies(log) == [b"first", *(b"%d" % number for number in range(50))]
 
@@ -92,7 +93,7 @@ def test_bound_of_the_queue_is_kept_and_freed() -> None:
         await commit.append("web", "tracking", 0, b"z" * 500)  # alone it may be larger than the queue
         commit.close()
 
-    asyncio.run(run())
+    in_a_loop(run())
     assert [len(body) for body in bodies(log)] == [90, 20, 500]
 
 
@@ -115,7 +116,7 @@ def test_failed_flush_acknowledges_nobody_and_the_next_succeeds(fault: Exception
         assert not commit.fault
         commit.close()
 
-    asyncio.run(run())
+    in_a_loop(run())
     assert bodies(log) == [b"kept"]
 
 
@@ -134,7 +135,7 @@ def test_who_gives_up_does_not_stop_the_others() -> None:
         assert results[2] is None
         commit.close()
 
-    asyncio.run(run())
+    in_a_loop(run())
     assert len(bodies(log)) == 3
 
 
@@ -151,7 +152,7 @@ def test_closing_writes_what_waits_and_refuses_what_comes_after() -> None:
         with pytest.raises(Busy, match="shutting down"):
             await commit.append("web", "tracking", 0, b"late")
 
-    asyncio.run(run())
+    in_a_loop(run())
     assert bodies(log) == [b"0", b"1", b"2"]
 
 
@@ -166,7 +167,7 @@ def test_large_bodies_are_compressed_when_asked() -> None:
         await commit.append("web", "tracking", 0, b"{}", compress=True)
         commit.close()
 
-    asyncio.run(run())
+    in_a_loop(run())
     packed, plain, small = bodies(log)
     assert len(packed) < len(body) // 10
     assert zstandard.ZstdDecompressor().decompress(packed) == plain == body
@@ -181,5 +182,5 @@ def test_flushes_are_observed() -> None:
         await commit.append("web", "tracking", 0, b"{}")
         commit.close()
 
-    asyncio.run(run())
+    in_a_loop(run())
     assert seen == [1]

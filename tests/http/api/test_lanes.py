@@ -9,6 +9,7 @@ import pytest
 
 from cauce.errors import Busy
 from cauce.http.api.door import THREADS, WAITING_MAX, Lanes
+from tests.running import in_a_loop
 
 
 def test_a_full_lane_asks_to_come_again_and_leaves_the_others_free():
@@ -25,4 +26,4 @@ def test_a_full_lane_asks_to_come_again_and_leaves_the_others_free():
         assert await lanes.ask("heavy", lambda: 3) == 3
         lanes.close()
 
-    asyncio.run(ask())
+    in_a_loop(ask())
