@@ -6,9 +6,15 @@ from collections.abc import Callable
 from urllib.parse import quote
 
 from cauce.app import Platform
+from cauce.commerce.bookings import api as bookings
+from cauce.commerce.bookings.nouns import Booking
 from cauce.commerce.catalogue.api import products
+from cauce.commerce.fulfilment import api as fulfilment
 from cauce.console.guide import somebody_met
+from cauce.http.api.bookings import link_of
+from cauce.http.api.fulfilment import counter_of
 from cauce.identity.api import text_of
+from cauce.model.time import DAY
 
 
 def person(platform: Platform) -> str:
@@ -60,6 +66,48 @@ def shelf(platform: Platform) -> str:
     return f"/stock/shelf?sku={quote(product)}&place={quote(place)}"
 
 
+def booking(platform: Platform) -> Booking | None:
+    """Somebody's booking on days to come."""
+    now = platform.commerce.now
+    found = bookings.bookings(platform.commerce.reader, now - DAY, now + 7 * DAY)
+    return next((each for each in found if each.owners), None)
+
+
+def slot(platform: Platform) -> str:
+    """A slot that somebody has booked."""
+    found = booking(platform)
+    return f"/bookings/slot?resource={quote(found.resource)}&start={found.start}" if found else "/bookings/slot"
+
+
+def calendar(platform: Platform) -> str:
+    """The signed address of a person's calendar."""
+    found = booking(platform)
+    return link_of(platform, found.owners).rpartition("/")[2] if found else "unknown"
+
+
+def resource(platform: Platform) -> str:
+    """Something that can be booked."""
+    found = bookings.resources_of(platform.commerce.reader)
+    return quote(found[0].id) if found else "unknown"
+
+
+def waiting_order(platform: Platform) -> fulfilment.PickupSeen | None:
+    """An order that lies at a desk and has a code."""
+    found = fulfilment.pickups(platform.commerce, state="ready")
+    return next((each for each in found if each.has_code), None)
+
+
+def collected(platform: Platform) -> str:
+    """The signed address of the page of who comes for an order."""
+    found = waiting_order(platform)
+    return counter_of(platform).link(found).rpartition("/")[2] if found else "unknown"
+
+
+def choice(platform: Platform) -> int:
+    """A decision about where the goods of an order come from."""
+    return next((each.id for each in fulfilment.choices(platform.commerce, limit=1)), 1)
+
+
 EXAMPLES: dict[str, Callable[[Platform], str]] = {
     "/people/{key:path}": lambda platform: f"/people/{person(platform)}",
     "/people/{key}/timeline": lambda platform: f"/people/{person(platform)}/timeline",
@@ -92,18 +140,18 @@ EXAMPLES: dict[str, Callable[[Platform], str]] = {
     "/loyalty/panel/{person}": lambda platform: f"/loyalty/panel/{person(platform)}",
     "/loyalty/cards/{card:int}": lambda _platform: "/loyalty/cards/1",
     "/loyalty/members/{key:path}": lambda platform: f"/loyalty/members/{person(platform)}",
+    "/bookings/slot": slot,
+    "/bookings/at/{id}": lambda platform: f"/bookings/at/{getattr(booking(platform), 'id', 1)}",
+    "/bookings/resources/edit": lambda platform: f"/bookings/resources/edit?id={resource(platform)}",
+    "/calendar/{link}": lambda platform: f"/calendar/{calendar(platform)}",
+    "/pickups/orders/{order}": lambda platform: f"/pickups/orders/{getattr(waiting_order(platform), 'order', 1)}",
+    "/414/{gln}": lambda _platform: "/414/8412345000018?pickup=7K3M2F9C",
+    "/collect/{link}": lambda platform: f"/collect/{collected(platform)}",
+    "/collect/{link}/{file}": lambda platform: f"/collect/{collected(platform)}/code.svg",
+    "/fulfilment/choices/{id}": lambda platform: f"/fulfilment/choices/{choice(platform)}",
     "/definitions/new": lambda _platform: "/definitions/new?sort=trait",
 }
 WITHOUT = {
-    "/pickups/orders/{order}": "an order that is collected is needed; tests of pick-ups place some",
-    "/bookings/slot": "a resource is needed; tests of bookings make one",
-    "/bookings/at/{id}": "a booking is needed; tests of bookings make some",
-    "/bookings/resources/edit": "a resource is needed; tests of bookings make one",
-    "/calendar/{link}": "a signed link is needed; tests of bookings make one",
-    "/414/{gln}": "leads to the desk with the code of a QR; tests of pick-ups scan one",
-    "/collect/{link}": "a signed link is needed; tests of pick-ups make one",
-    "/collect/{link}/{file}": "the same",
-    "/fulfilment/choices/{id}": "an order that was sourced is needed; tests of pick-ups place some",
     "/identity/trials/{id}": "a trial run of rules lives for a while only; tests of identity start one",
     "/identity/trials/{id}/live": "the same",
     "/data/results/{key}": "a result lives for a while only; tests of data ask for one",

@@ -21,7 +21,7 @@ from cauce.app import Platform
 from cauce.http.app import create_app
 from cauce.http.guard import Guard
 from cauce.settings import Settings
-from cauce.testing.world import World, loyalty, orders, stock
+from cauce.testing.world import World, bookings, fulfilment, loyalty, orders, stock
 from cauce.testing.world.catalogue import furnish
 from tests.running import in_a_loop
 
@@ -29,7 +29,7 @@ PEOPLE = 60
 DAYS = 10
 WHEN = "2026-10-01"
 CUSTOMERS = ("email:ana@tienda.es", "loyalty:9001", "phone:+34698765432", "email:luis@tienda.es")
-"""Whose orders and baskets there are."""
+"""Whose orders, baskets and bookings there are."""
 
 
 def make(folder: Path) -> None:
@@ -44,9 +44,11 @@ def make(folder: Path) -> None:
             platform.append(batch.source, "tracking", [msgspec.json.encode(body)])
         platform.drain()
         furnish(platform)
-        orders.furnish(platform, CUSTOMERS, orders=16)
         stock.furnish(platform)
+        orders.furnish(platform, CUSTOMERS, orders=16)
         loyalty.furnish(platform)
+        fulfilment.furnish(platform, CUSTOMERS, orders=12, stores=2)
+        bookings.furnish(platform, CUSTOMERS, stores=1, days=2)
 
 
 class Client:

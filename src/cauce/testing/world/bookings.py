@@ -25,20 +25,22 @@ DAYS = 4
 CHANNELS = ("app", "web", "store")
 
 
-def furnish(platform: Platform, owners: Sequence[str], *, seed: int = 7) -> None:
+def furnish(
+    platform: Platform, owners: Sequence[str], *, stores: int = STORES_MAX, days: int = DAYS, seed: int = 7
+) -> None:
     """Puts resources into a few stores and lets these people (`kind:value`) book and wait, today and on days to come.
 
     Done twice on a day it changes nothing: what is there stays, and every booking has its key.
     """
     commerce = platform.commerce
     known = {resource.id for resource in api.resources_of(commerce.reader, retired=True)}
-    places = [place for store in STORES[:STORES_MAX] if (place := catalogue.place(commerce.reader, store.id))]
+    places = [place for store in STORES[:stores] if (place := catalogue.place(commerce.reader, store.id))]
     for place in places:
         for resource in resources(place):
             if resource.id not in known:
                 commerce.do(PutResource(key=f"world:resource:{resource.id}", resource=resource))
             if owners:
-                _booked(platform, resource, owners, seed)
+                _booked(platform, resource, owners, days, seed)
 
 
 def resources(place: Place) -> tuple[Resource, ...]:
@@ -59,10 +61,10 @@ def resources(place: Place) -> tuple[Resource, ...]:
     return fitting, repair, lesson
 
 
-def _booked(platform: Platform, resource: Resource, owners: Sequence[str], seed: int) -> None:
+def _booked(platform: Platform, resource: Resource, owners: Sequence[str], days: int, seed: int) -> None:
     commerce = platform.commerce
     today = api.day_of(resource.zone, commerce.now)
-    for step in range(DAYS):
+    for step in range(days):
         day = today + timedelta(days=step)
         first, last = api.bounds_of(resource.zone, day)
         for slot in api.free_slots(commerce.reader, resource, first, min(last, first + DAY), commerce.now):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from cauce.testing.world import bookings, catalogue, loyalty, orders, stock
+from cauce.testing.world import bookings, catalogue, fulfilment, loyalty, orders, stock
 
 if TYPE_CHECKING:
     from cauce.app import Platform
@@ -18,12 +18,14 @@ OWNERS = 40
 
 def furnish(platform: Platform, world: World, on_step: Callable[[str], None] = lambda _what: None) -> None:
     """Sets the shop up; done twice it changes nothing. `on_step` is told what is being put in."""
+    people = tuple(islice(owners(world), OWNERS))
     steps: tuple[tuple[str, Callable[[], None]], ...] = (
         ("products and places", lambda: catalogue.furnish(platform)),
         ("the loyalty programme", lambda: loyalty.furnish(platform)),
-        ("orders", lambda: orders.furnish(platform, tuple(islice(owners(world), OWNERS)))),
         ("stock", lambda: stock.furnish(platform)),
-        ("bookings", lambda: bookings.furnish(platform, tuple(islice(owners(world), OWNERS)))),
+        ("orders", lambda: orders.furnish(platform, people)),
+        ("pick-ups", lambda: fulfilment.furnish(platform, people)),
+        ("bookings", lambda: bookings.furnish(platform, people)),
     )
     for what, step in steps:
         on_step(what)
