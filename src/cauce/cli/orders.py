@@ -13,6 +13,7 @@ from cauce.cli.main import json_option, output, pass_platform, table, user
 from cauce.commerce.catalogue import api as catalogue
 from cauce.commerce.orders import changing, placing, questions, rules
 from cauce.errors import DefinitionInvalid
+from cauce.http.api.fulfilment import counter_of
 from cauce.http.api.owners import identifiers_of
 from cauce.model import to_iso
 
@@ -117,10 +118,13 @@ def cancel(platform: Platform, as_json: bool, number: str, lines: Lines, why: st
 def advance(
     platform: Platform, /, *, as_json: bool, number: str, state: str, lines: Lines, place: str, **how: Any
 ) -> None:
-    """Bring goods of an order into the next state, as the table of transitions allows."""
+    """Bring goods of an order into the next state, as the table of transitions allows.
+
+    What is collected and becomes ready lies at its desk: the person gets a code, as by `cauce pickups ready`.
+    """
     id_ = questions.located(platform.commerce, number)
     command = changing.Advance(order=id_, to=state, changes=_changes(lines, place), **how)
-    output(as_json, platform.commerce.do(command), _standing)
+    output(as_json, counter_of(platform).advance(command), _standing)
 
 
 @orders.command("return")

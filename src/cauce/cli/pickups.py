@@ -11,15 +11,11 @@ from rich.text import Text
 from cauce.app import Platform
 from cauce.cli.main import json_option, output, pass_platform, table, user
 from cauce.commerce.fulfilment import api
-from cauce.commerce.fulfilment.counter import Counter
 from cauce.errors import DefinitionInvalid
+from cauce.http.api.fulfilment import counter_of
 from cauce.model import to_iso
 
 Lines = tuple[str, ...]
-
-
-def counter_of(platform: Platform) -> Counter:
-    return Counter(platform.commerce, platform.secret, str(platform.settings.public_url))
 
 
 def by_option(function: Any) -> Any:

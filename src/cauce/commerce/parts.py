@@ -34,7 +34,7 @@ _ACTIONS: tuple[Action, ...] = (
     *reserving.ACTIONS,
     *commands.ACTIONS,
     *baskets.ACTIONS,
-    *ordering.ACTIONS,
+    *fulfilment.following(ordering.ACTIONS),
     *fulfilment.ACTIONS,
     *relay.ACTIONS,
     *habits.ACTIONS,

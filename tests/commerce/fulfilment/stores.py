@@ -51,9 +51,6 @@ class Stores(Shop):
         place = Place(id=id_, name=id_, zone="Europe/Madrid", position=POSITIONS.get(id_), **fields)
         self.do(PutPlace(place=place))
 
-    def select(self, sql: str, parameters: Any = ()) -> list[Any]:
-        return self.tables.select(sql, parameters)
-
     def put_product(self, sku: str, **fields: Any) -> None:
         self.do(PutProduct(product=Product(sku=sku, **fields)))
 

@@ -342,13 +342,10 @@ def test_what_the_customer_cancels_is_not_handed_over(stores):
     number, code = stores.collected(("A", 1_000))
     order_id = fulfilment.pickup(stores, number).order_id
     stores.do(Cancel(order=order_id, why="changed mind"))
-    with pytest.raises(Conflict, match="nothing of order"):
-        stores.hand_over(code)
+    assert stores.hand_over(code).outcome == "withdrawn_code"
     assert fulfilment.pickups(stores, "MAD") == []
     assert fulfilment.counts(stores, "MAD")["ready"] == 0
-    stores.now = fulfilment.pickup(stores, number).due
-    stores.do(PutBack())
-    assert fulfilment.pickup(stores, number).why == "nothing was left"
+    assert fulfilment.pickup(stores, number).why == "cancelled"
     assert stores.balance("A", "MAD") == (1_000, 0)
 
 

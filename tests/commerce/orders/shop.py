@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from cauce.commerce.fulfilment.counter import Counter
+from cauce.commerce.fulfilment.store import CODES, PICKUPS
 from cauce.commerce.orders import rules
 from cauce.commerce.orders.store import ALLOCATIONS, HISTORY, LINES, ORDERS, PAYMENTS
 from cauce.commerce.parts import ACTIONS, SHAPES, telling
@@ -31,9 +33,13 @@ class Shop:
         sweeping = Action(Sweep, lambda work, _: sweep(work), int)
         actions = (*ACTIONS, telling(sweeping))
         self.writer = Writer(tables, actions, SHAPES, clock=lambda: self.now)
+        self.counter = Counter(self, b"a secret of thirty-two bytes ....")
 
     def do(self, command: Command) -> Any:
         return self.writer.do(command)
+
+    def select(self, sql: str, parameters: Any = ()) -> list[Any]:
+        return self.tables.select(sql, parameters)
 
     def receive(self, sku: str, place: str, amount: int) -> None:
         self.do(Receive(lines=(Entry(sku, place, amount),)))
@@ -65,6 +71,17 @@ class Shop:
         self._check_goods()
         self._check_history()
         self._check_money()
+        self._check_codes()
+
+    def _check_codes(self) -> None:
+        """Whatever lies ready for somebody has a code that works; what is over has none."""
+        codes = {code.order_id for code in self.rows(CODES) if code.state == "open"}
+        pickups = {pickup.order_id: pickup for pickup in self.rows(PICKUPS)}
+        lying = {line.order_id for line in self.rows(LINES) if line.ready}
+        for order in self.rows(ORDERS):
+            if order.kind in rules.COLLECTED_KINDS and order.id in lying:
+                assert order.id in codes
+        assert codes == {id_ for id_, pickup in pickups.items() if pickup.code and not pickup.ended}
 
     def _check_amounts(self) -> None:
         parts: dict[tuple[int, int], list[Any]] = {}

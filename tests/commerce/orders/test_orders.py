@@ -48,7 +48,9 @@ def paid(shop: Shop, order: Any, reference: str = "r1", fact: str = "captured", 
 
 def moved(shop: Shop, order: Any, *states: str, amount: int = 0) -> Any:
     for to in states:
-        standing = shop.do(Advance(order=order.id, to=to, changes=(Change(line=1, amount=amount),), by="ana"))
+        standing = shop.counter.advance(
+            Advance(order=order.id, to=to, changes=(Change(line=1, amount=amount),), by="ana")
+        )
     return standing
 
 
@@ -84,20 +86,35 @@ def test_only_what_the_table_has_is_done(was: str, to: str) -> None:
         order = placed(shop, pays_first=False, backorder=True, place="")
         for state in (*rules.path(rules.PLACED, was),):
             place = "S1" if state == rules.ALLOCATED else ""
-            shop.do(Advance(order=order.id, to=state, changes=(Change(line=1, place=place),), where="S1"))
+            changes = (Change(line=1, place=place),)
+            shop.counter.advance(Advance(order=order.id, to=state, changes=changes, where=where(state)))
         command = Advance(
             order=order.id,
             to=to,
             changes=(Change(line=1, place="S1" if to == rules.ALLOCATED and was == rules.PLACED else ""),),
             was=(was,),
-            where="S1",
+            where=where(to),
         )
         if (was, to) in rules.BY_STEP:
-            assert shop.do(command).state == to
+            assert shop.counter.advance(command).state == to
         else:
             with pytest.raises(Conflict):
-                shop.do(command)
+                shop.counter.advance(command)
         shop.check()
+
+
+def where(state: str) -> str:
+    """Where it happened: what is ready lies where it is collected, here nowhere."""
+    return "" if state == rules.READY else "S1"
+
+
+def test_what_is_collected_becomes_ready_at_its_desk_alone(shop: Shop) -> None:
+    order = placed(shop, pays_first=False)
+    moved(shop, order, "picked")
+    ready = Advance(order=order.id, to="ready", changes=(Change(line=1),))
+    with pytest.raises(Conflict, match="with a code"):
+        shop.do(ready)
+    assert shop.counter.advance(ready).state == "ready"
 
 
 @given(st.integers(0, 10**9), st.integers(1, 10**6), st.data())
@@ -268,10 +285,10 @@ def test_unpaid_goods_are_free_again_when_their_time_is_over(shop: Shop) -> None
 
 def test_what_nobody_comes_for_is_given_up(shop: Shop) -> None:
     order = placed(shop, kind="reserve_in_store")
-    moved(shop, order, "picked", "ready", amount=1_000)
+    moved(shop, order, "picked", amount=1_000)
     shop.wait(172_800)
     with pytest.raises(Ended):
-        moved(shop, order, "collected", amount=1_000)
+        moved(shop, order, "ready", amount=1_000)
     shop.do(Sweep())
     assert questions.head(shop.tables, order.id).state == "cancelled"
     assert shop.balance("A", "S1") == (5_000, 0)
@@ -306,9 +323,9 @@ def test_goods_come_back_in_any_place_and_never_more_than_left(shop: Shop) -> No
 
 
 def test_goods_shipped_to_a_store_go_back_to_its_shelf_when_nobody_comes(shop: Shop) -> None:
-    order = placed(shop, kind="ship_to_store", pays_first=False, place="S1")
-    for to in ("picked", "shipped", "ready"):
-        shop.do(Advance(order=order.id, to=to, changes=(Change(line=1),), where="S2" if to == "ready" else ""))
+    there = NewLine(sku="A", amount=3_000, price=1_999, parts=(Part("S1", 3_000),))
+    order = placed(shop, there, kind="ship_to_store", pays_first=False, place="S2")
+    moved(shop, order, "picked", "shipped", "ready")
     assert shop.balance("A", "S1") == (2_000, 0)
     shop.do(Advance(order=order.id, to="cancelled", changes=(Change(line=1),), where="S2", why="not collected"))
     assert (shop.balance("A", "S1"), shop.balance("A", "S2")) == ((2_000, 0), (3_000, 0))

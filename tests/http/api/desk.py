@@ -67,7 +67,7 @@ def _ordered(platform: Platform, state: str) -> str:
     )
     if state == "collected":
         for became in ("picked", "ready", "collected"):
-            do(Advance(order=order.id, to=became, changes=(Change(line=1),)))
+            counter_of(platform).advance(Advance(order=order.id, to=became, changes=(Change(line=1),)))
     return str(order.number)
 
 

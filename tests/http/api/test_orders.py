@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import json
 
 import pytest
 
 from cauce.client import Client
 from cauce.client.types.orders import LineChange
+from cauce.commerce.fulfilment.api import pickup
 from cauce.commerce.stock.facts import Entry
 from cauce.commerce.stock.keeping import Receive
-from cauce.errors import Conflict, DefinitionInvalid, NotFound, Shortage
+from cauce.errors import Conflict, DefinitionInvalid, Ended, NotFound, Shortage
+from cauce.http.api.fulfilment import counter_of
 from tests.http.api.world import client_of, copied, token
 
 ANA, SKU = "email:ana@tienda.es", "ABR-00001-AZ"
@@ -72,6 +75,62 @@ def test_from_the_phone_s_basket_to_the_return_in_another_store(client):
     assert told[0] == ("", "placed")
     assert told[-1] == ("collected", "returned")
     assert order.number in {head.number for head in client.orders.list(person=ANA)}
+
+
+@pytest.mark.parametrize("door", ["orders", "pickups"])
+def test_whoever_makes_an_order_ready_the_person_gets_a_code_that_opens_it_once(platform, client, door):
+    line = {"sku": SKU, "amount": 2_000}
+    number = client.orders.place(lines=[line], kind="curbside", place="S01", owners=[ANA], pays_first=False).number
+    client.orders.advance(number, "picked", [LineChange(line=1)])
+    before = notices(platform)
+    if door == "orders":
+        assert client.orders.advance(number, "ready", [LineChange(line=1)]).state == "ready"
+    else:
+        assert client.pickups.ready(number).state == "ready"
+    (notice,) = [one for one in notices(platform) if one not in before]
+    assert notice["properties"]["order_id"] == number
+    link = notice["properties"]["link"]
+    assert link == client.pickups.link(number).link
+    assert client.pickups.get(number).pickup.has_code
+    code = counter_of(platform).code(counter_of(platform).opened(link.rpartition("/")[2]))
+    assert client.pickups.present("S01", code).order == number
+    handed = client.pickups.hand_over("S01", code=code)
+    assert (handed.order, client.orders.get(number).head.state) == (number, "collected")
+    with pytest.raises(Ended, match="was used already"):
+        client.pickups.hand_over("S01", code=code)
+
+
+def test_no_code_outlives_its_goods(platform, client):
+    codes = []
+    for over in (
+        lambda number: client.orders.advance(number, "collected", [LineChange(line=1)]),
+        client.orders.cancel,
+    ):
+        line = {"sku": SKU, "amount": 1_000}
+        number = client.orders.place(lines=[line], kind="pick_up", place="S01", owners=[ANA], pays_first=False).number
+        for state in ("picked", "ready"):
+            client.orders.advance(number, state, [LineChange(line=1)])
+        codes.append(counter_of(platform).code(pickup(platform.commerce, number)))
+        over(number)
+        seen = client.pickups.get(number).pickup
+        assert (seen.has_code, seen.ended is None) == (False, False)
+    for code, said in zip(codes, ("used already", "does not count any more"), strict=True):
+        with pytest.raises(Ended, match=said):
+            client.pickups.hand_over("S01", code=code)
+
+
+def test_goods_become_ready_where_they_are_collected_and_nowhere_else(client):
+    line = {"sku": SKU, "amount": 1_000}
+    number = client.orders.place(lines=[line], kind="pick_up", place="S01", owners=[ANA], pays_first=False).number
+    client.orders.advance(number, "picked", [LineChange(line=1)])
+    with pytest.raises(DefinitionInvalid, match="is collected in S01"):
+        client.orders.advance(number, "ready", [LineChange(line=1)], where="S02")
+
+
+def notices(platform):
+    """What the river was told of orders that are ready."""
+    told = [json.loads(body) for (body,) in platform.commerce.select("select body from outbox order by id")]
+    return [fact for fact in told if fact["name"] == "Pickup Ready"]
 
 
 def test_a_shortage_says_what_can_be_had(client, raw):

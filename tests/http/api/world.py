@@ -33,6 +33,7 @@ from cauce.commerce.orders.placing import NewLine, PlaceOrder
 from cauce.commerce.stock.facts import Entry
 from cauce.commerce.stock.keeping import Receive
 from cauce.http.api.application import document
+from cauce.http.api.fulfilment import counter_of
 from cauce.http.api.operation import Operation
 from cauce.http.api.page import curl_of
 from cauce.http.api.table import OPERATIONS
@@ -194,7 +195,7 @@ def ordered(platform: Platform) -> str:
     owners = ("email:ana@tienda.es",)
     order = do(PlaceOrder(lines=(line,), currency="EUR", kind="pick_up", place="S01", pays_first=False, owners=owners))
     for state in ("picked", "ready", "collected"):
-        do(Advance(order=order.id, to=state, changes=(Change(line=1, amount=1_000),)))
+        counter_of(platform).advance(Advance(order=order.id, to=state, changes=(Change(line=1, amount=1_000),)))
     return str(order.number)
 
 

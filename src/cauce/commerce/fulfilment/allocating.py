@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import msgspec
 
 from cauce.commerce.catalogue.api import Position
-from cauce.commerce.fulfilment.rules.definition import COLLECTED
 from cauce.commerce.fulfilment.sourcing import Sourced, Wanted, Wish, Within, amounts_by_place, sourced
 from cauce.commerce.fulfilment.store import CHOICES, PICKUPS, Chosen, Pickup
 from cauce.commerce.orders import api as orders
@@ -144,7 +143,7 @@ def shortage(found: Sourced) -> Shortage:
 
 def pickup_of(work: Work, order: Order) -> Pickup:
     """The pick-up of an order, a fresh one when nobody has touched it yet. DefinitionInvalid for what is sent home."""
-    if order.kind not in COLLECTED:
+    if order.kind not in orders.COLLECTED_KINDS:
         raise DefinitionInvalid(f"order {order.number} is not collected: its delivery is {order.kind}")
     found = work.get(PICKUPS, order.id)
     return found or Pickup(order.id, order.place, 0, 0, "", 0, 0, "", "", 0, "")

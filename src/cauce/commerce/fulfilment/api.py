@@ -23,6 +23,7 @@ from cauce.commerce.fulfilment.desk import (
     Ready,
     WentBack,
 )
+from cauce.commerce.fulfilment.following import following
 from cauce.commerce.fulfilment.keys import Keys, Link
 from cauce.commerce.fulfilment.picking import ACTIONS as _PICKING
 from cauce.commerce.fulfilment.picking import SHORT_REASONS, Pick, Picked, Send, Sent, Taken, Unpick
@@ -37,7 +38,6 @@ from cauce.commerce.fulfilment.returning import (
 )
 from cauce.commerce.fulfilment.rules import codes
 from cauce.commerce.fulfilment.rules.definition import (
-    COLLECTED,
     Fault,
     Rule,
     Rules,
@@ -51,13 +51,13 @@ from cauce.commerce.fulfilment.ruling import ACTIONS as _RULING
 from cauce.commerce.fulfilment.ruling import Applied, ApplyRules
 from cauce.commerce.fulfilment.sourcing import InForce, Sourced, Wanted, Wish, in_force, sourced
 from cauce.commerce.fulfilment.store import CHOICES, HANDED, PARCELS, PICKUPS, RULES, TABLES, Pickup, Rows
+from cauce.commerce.orders.api import COLLECTED_KINDS
 from cauce.commerce.transact.asking import marks
 from cauce.commerce.transact.carrier import Action
 from cauce.errors import NotFound
 
 __all__ = [
     "ACTIONS",
-    "COLLECTED",
     "CONDITIONS",
     "SHORT_REASONS",
     "TABLES",
@@ -108,6 +108,7 @@ __all__ = [
     "codes",
     "counts",
     "desk_of",
+    "following",
     "hand_overs",
     "in_force",
     "order_id",
@@ -323,8 +324,8 @@ def pickups(rows: Rows, desk: str = "", *, state: str = "", after: int = 0, limi
     `state` is one of STATES; without it, all that are not ended.
     """
     ended = state == "ended"
-    conditions = ["o.confirmed > 0", "o.id > ?", f"o.kind in ({marks(sorted(COLLECTED))})"]
-    parameters: list[Any] = [after, *sorted(COLLECTED)]
+    conditions = ["o.confirmed > 0", "o.id > ?", f"o.kind in ({marks(sorted(COLLECTED_KINDS))})"]
+    parameters: list[Any] = [after, *sorted(COLLECTED_KINDS)]
     if desk:
         conditions.append("o.place = ?" if ended else "o.place || '' = ?")
         parameters.append(desk)
@@ -503,8 +504,8 @@ def _task(row: Any, lines: list[ToPick], place: str) -> PickTask:
         promised=promised,
         delivery=kind,
         channel=channel,
-        desk=desk if kind in COLLECTED else "",
-        here=kind in COLLECTED and desk == place,
+        desk=desk if kind in COLLECTED_KINDS else "",
+        here=kind in COLLECTED_KINDS and desk == place,
         person=person_of(contact),
         lines=tuple(lines),
     )
@@ -520,7 +521,7 @@ def _seen(rows: Rows, ids: Sequence[int]) -> list[PickupSeen]:
     if not ids:
         return []
     of_ids = f"in ({marks(ids)})"
-    kinds = sorted(COLLECTED)
+    kinds = sorted(COLLECTED_KINDS)
     found = rows.select(
         f"select {_ORDER} from customer_order o where o.id {of_ids} and o.kind in ({marks(kinds)}) order by o.id",
         (*ids, *kinds),

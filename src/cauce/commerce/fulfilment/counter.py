@@ -13,9 +13,11 @@ from cauce.commerce.fulfilment.api import PickupSeen, pickup, pickup_by_id
 from cauce.commerce.fulfilment.desk import Arrive, HandedOver, HandOver, NewCode, PickupState, Present, Ready
 from cauce.commerce.fulfilment.keys import Keys
 from cauce.commerce.fulfilment.rules import codes
+from cauce.commerce.orders import questions
+from cauce.commerce.orders.api import COLLECTED_KINDS, Advance, Standing
 from cauce.commerce.transact.carrier import Command
 from cauce.engines.api import Row
-from cauce.errors import Conflict, Ended, NotFound, Throttled
+from cauce.errors import Conflict, DefinitionInvalid, Ended, NotFound, Throttled
 from cauce.model.time import DAY
 
 LINK_DAYS = 180
@@ -69,6 +71,35 @@ class Counter:
         )
         found: PickupState = self._commerce.do(command)
         return found
+
+    def advance(self, command: Advance) -> Standing:
+        """Goods of an order come into a state; what is collected becomes ready here, so that the person has a code."""
+        if command.to == "ready":
+            head = questions.head(self._commerce, command.order)
+            if head.kind in COLLECTED_KINDS:
+                return self._ready(head, command)
+        found: Standing = self._commerce.do(command)
+        return found
+
+    def _ready(self, head: questions.Head, command: Advance) -> Standing:
+        if command.where not in ("", head.place):
+            raise DefinitionInvalid(
+                f"order {head.number} is collected in {head.place}: it cannot become ready in {command.where[:80]!r}",
+                hint="Leave `where` out",
+            )
+        ready = Ready(
+            key=command.key,
+            order=head.number,
+            codes=self._keys.hashes(command.order),
+            changes=command.changes,
+            was=command.was,
+            link=self.link(pickup(self._commerce, head.number)),
+            by=command.by,
+            channel=command.channel,
+            why=command.why,
+        )
+        found: PickupState = self._commerce.do(ready)
+        return found.standing
 
     def new_code(self, order: str, *, by: str, key: str = "") -> PickupState:
         """Another code in the place of the one that was given out."""

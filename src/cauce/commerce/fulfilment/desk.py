@@ -15,7 +15,7 @@ from cauce.commerce.fulfilment.rules.tries import FREE, Patience, failed, second
 from cauce.commerce.fulfilment.sourcing import Within, in_force
 from cauce.commerce.fulfilment.store import CODES, DESKS, HANDED, PICKUPS, TRIES, Code, DeskOf, Handed, Pickup, Tries
 from cauce.commerce.orders import api as orders
-from cauce.commerce.orders.api import Line, Move, Note, Order
+from cauce.commerce.orders.api import Change, Line, Move, Note, Order, Standing
 from cauce.commerce.transact.carrier import Action, Command
 from cauce.commerce.transact.facts import Told
 from cauce.commerce.transact.work import Work
@@ -34,17 +34,21 @@ Proof = Literal["code", "id"]
 class Ready(Command, frozen=True, kw_only=True):
     """Goods of an order lie at its desk. Without `origins` it is what the desk's own place has picked.
 
-    `origins` are places whose parcels have arrived at the desk. `codes` are keyed hashes of the codes that the order
+    `origins` are places whose parcels have arrived at the desk; `changes` are just these parts, from the states `was`
+    (all from which they can, without). `codes` are keyed hashes of the codes that the order
     can have, from round 1 on, of which the next one that nobody has is taken. `link` leads the person to the code.
     """
 
     order: str
     codes: tuple[str, ...]
     origins: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
+    was: tuple[str, ...] = ()
     link: str = ""
     partial: bool = False
     by: str = ""
     channel: str = ""
+    why: str = ""
 
 
 class NewCode(Command, frozen=True, kw_only=True):
@@ -136,7 +140,7 @@ class PutBack(Command, frozen=True, kw_only=True):
 
 
 class PickupState(msgspec.Struct, frozen=True, kw_only=True):
-    """A pick-up after a command; `ready_amount` is what lies at the desk, in thousandths."""
+    """A pick-up after a command, and its order; `ready_amount` is what lies at the desk, in thousandths."""
 
     order: str
     order_id: int
@@ -145,6 +149,7 @@ class PickupState(msgspec.Struct, frozen=True, kw_only=True):
     ready_amount: int
     due: int
     round: int
+    standing: Standing
     arrived: int = 0
 
 
@@ -158,9 +163,8 @@ def ready(work: Work, command: Ready) -> PickupState:
     """Conflict when nothing has come to the desk, or (without `partial`) something is still to pick there."""
     order = orders.numbered(work, command.order)
     pickup = pickup_of(work, order)
-    note = Note(command.by, command.channel, "ready", order.place, tells=False)
-    moves = _arrived(work, order, command.origins) if command.origins else _packed(work, order, command.partial)
-    order = orders.change(work, order.id, moves, note)
+    note = Note(command.by, command.channel, command.why or "ready", order.place, tells=False)
+    order = orders.change(work, order.id, _moves(work, order, command), note)
     promise = _promise(work, order)
     due = _ends(work, order.place, work.now + promise.wait_days * DAY)
     pickup = pickup._replace(ready=pickup.ready or work.now, due=due, ended=0, why="")
@@ -287,6 +291,13 @@ def put_back(work: Work, command: PutBack) -> WentBack:
 
 
 # -- parts ------------------------------------------------------------------------------------------------------
+
+
+def _moves(work: Work, order: Order, command: Ready) -> list[Move]:
+    """What becomes ready."""
+    if command.changes:
+        return orders.moves_to(work, order, "ready", command.changes, command.was)
+    return _arrived(work, order, command.origins) if command.origins else _packed(work, order, command.partial)
 
 
 def _packed(work: Work, order: Order, partial: bool) -> list[Move]:
@@ -434,14 +445,19 @@ def _back_to_shelf(work: Work, order: Order, note: Note) -> tuple[Order, Pickup]
     pickup = pickup_of(work, order)
     moves = [Move(line, "cancelled", amount, "", ("ready",)) for line, amount in _ready_lines(work, order)]
     order = orders.change(work, order.id, moves, note._replace(where=pickup.desk))
-    pickup = _without_code(work, pickup, WITHDRAWN)._replace(arrived=0, bay="", vehicle="")
+    pickup = emptied(work, order, pickup, note.why)
+    _tell(work, order, "Order Pickup Missed", note.channel)
+    return order, pickup
+
+
+def emptied(work: Work, order: Order, pickup: Pickup, why: str, code: str = WITHDRAWN) -> Pickup:
+    """The pick-up when nothing lies at the desk any more: its code is over, and so is it if nothing is to come."""
+    pickup = _without_code(work, pickup, code)._replace(arrived=0, bay="", vehicle="")
     if _to_come(orders.lines_of(work, order)):
         pickup = pickup._replace(ready=0, due=0)
     else:
-        pickup = pickup._replace(ended=work.now, why=note.why)
-    work.put(PICKUPS, pickup)
-    _tell(work, order, "Order Pickup Missed", note.channel)
-    return order, pickup
+        pickup = pickup._replace(ended=work.now, why=why)
+    return work.put(PICKUPS, pickup)
 
 
 def _tell(work: Work, order: Order, name: str, channel: str, **more: str) -> None:
@@ -465,6 +481,7 @@ def _state(work: Work, order: Order, pickup: Pickup) -> PickupState:
         ready_amount=sum(amount for _, amount in _ready_lines(work, order)),
         due=pickup.due,
         round=pickup.round,
+        standing=orders.standing(order),
         arrived=pickup.arrived,
     )
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from cauce.commerce.fulfilment.allocating import allocate, record, wish_of
-from cauce.commerce.fulfilment.rules.definition import COLLECTED
 from cauce.commerce.fulfilment.sourcing import Sourced, Within, sourced
 from cauce.commerce.fulfilment.store import PARCELS, Parcel
 from cauce.commerce.orders import api as orders
@@ -137,7 +136,7 @@ def unpick(work: Work, command: Unpick) -> Picked:
 def send(work: Work, command: Send) -> Sent:
     """Conflict when nothing of the order is picked there, or something is still to pick."""
     order = orders.numbered(work, command.order)
-    if order.kind in COLLECTED and order.place == command.place:
+    if order.kind in orders.COLLECTED_KINDS and order.place == command.place:
         raise Conflict(f"order {order.number} is collected in {command.place} itself", hint="Say that it is ready")
     left, _ = here(work, order, command.place)
     if left:
@@ -199,7 +198,7 @@ def _instead(
     parts = [(orders.line(work, order.id, one.line), one.short) for one in short]
     why = _told(short)
     if command.instead == "source":
-        for delivery in (order.kind, "ship_to_store") if order.kind in COLLECTED else (order.kind,):
+        for delivery in (order.kind, "ship_to_store") if order.kind in orders.COLLECTED_KINDS else (order.kind,):
             wish = wish_of(order, parts, delivery=delivery, not_places=(command.place,))
             found = sourced(Within(work), wish, work.now)
             if found.choice.taken:

@@ -15,10 +15,10 @@ import msgspec
 from cauce.commerce.catalogue import api as catalogue
 from cauce.commerce.catalogue.api import Place, Position
 from cauce.commerce.fulfilment.rules import promise
-from cauce.commerce.fulfilment.rules.definition import COLLECTED, Rule, Rules, read_rules, rule_for
+from cauce.commerce.fulfilment.rules.definition import Rule, Rules, read_rules, rule_for
 from cauce.commerce.fulfilment.rules.sourcing import Asked, Candidate, Choice, Need, choose
 from cauce.commerce.fulfilment.store import RULES, Rows
-from cauce.commerce.orders.rules import DELIVERIES
+from cauce.commerce.orders.rules import COLLECTED_KINDS, DELIVERIES
 from cauce.commerce.stock import api as stock
 from cauce.commerce.transact.asking import marks
 from cauce.commerce.transact.work import Work
@@ -127,7 +127,7 @@ def needs_of(rows: Rows, wish: Wish) -> tuple[Need, ...]:
         )
     if not 0 < len(wish.lines) <= LINES_MAX:
         raise DefinitionInvalid(f"expected 1 to {LINES_MAX} lines, got {len(wish.lines)}")
-    if wish.delivery in COLLECTED and not wish.destination:
+    if wish.delivery in COLLECTED_KINDS and not wish.destination:
         raise DefinitionInvalid(f"expected the place where it is collected with the delivery {wish.delivery}")
     if wish.destination and catalogue.place(rows, wish.destination) is None:
         raise NotFound(f"there is no place {wish.destination[:80]!r}")
@@ -154,7 +154,7 @@ def candidates(rows: Rows, wish: Wish, rule: Rule, now: int) -> list[Candidate]:
     available = available_in(rows, skus, wish.channel)
     ages = ages_in(rows, skus, now) if rule.prefer.stock_age_days else {}
     busy = open_orders(rows) if rule.prefer.load or rule.source.open_orders_max is not None else {}
-    collected_at = desk if wish.delivery in COLLECTED else None
+    collected_at = desk if wish.delivery in COLLECTED_KINDS else None
     return [
         Candidate(
             place=place.id,

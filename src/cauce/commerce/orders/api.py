@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cauce.commerce.orders import goods
+from cauce.commerce.orders.changing import Advance, Cancel, Change, moves_to
 from cauce.commerce.orders.moves import Move, Note, change, expired, lines_of, parts_of
 from cauce.commerce.orders.placing import Confirm, NewLine, Part, PlaceOrder, Standing, confirm, place, standing
-from cauce.commerce.orders.rules import DELIVERIES, STATES, TRANSITIONS, Delivery, Transition
+from cauce.commerce.orders.rules import COLLECTED_KINDS, DELIVERIES, STATES, TRANSITIONS, Delivery, Transition
 from cauce.commerce.orders.store import ALLOCATIONS, LINES, NUMBERS, ORDERS, TABLES, Allocation, Entry, Line, Order
 from cauce.commerce.transact.work import Work
 from cauce.errors import Conflict, NotFound
 
 __all__ = [
+    "COLLECTED_KINDS",
     "DELIVERIES",
     "OWNER",
     "STATES",
     "TABLES",
     "TRANSITIONS",
+    "Advance",
     "Allocation",
+    "Cancel",
+    "Change",
     "Confirm",
     "Delivery",
     "Entry",
@@ -38,6 +43,7 @@ __all__ = [
     "expired",
     "line",
     "lines_of",
+    "moves_to",
     "numbered",
     "order",
     "parts_of",

@@ -26,7 +26,10 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Advance(Command, frozen=True, kw_only=True):
-    """Goods of an order come into a state; `was` narrows where from, `where` is the place where it happened."""
+    """Goods of an order come into a state; `was` narrows where from, `where` is the place where it happened.
+
+    What is collected becomes ready at its desk instead (fulfilment's `Ready`), so that whoever comes has a code.
+    """
 
     order: int
     to: str
@@ -73,7 +76,12 @@ def advance(work: Work, command: Advance) -> Standing:
     order = work.need(ORDERS, command.order)
     if command.to in (rules.RETURNED, rules.CANCELLED) and not command.where and command.was == (rules.SHIPPED,):
         raise DefinitionInvalid("expected where the goods came back to")
-    found = _moves(work, order, command.to, command.changes, command.was)
+    if command.to == rules.READY and order.kind in rules.COLLECTED_KINDS:
+        raise Conflict(
+            f"order {order.number} is collected ({order.kind}): it becomes ready at its desk, with a code",
+            hint="Say it there: `cauce pickups ready`, POST /v1/pickups/{order}/ready",
+        )
+    found = moves_to(work, order, command.to, command.changes, command.was)
     note = Note(command.by, command.channel, command.why, command.where)
     return standing(moves.change(work, order.id, found, note))
 
@@ -91,7 +99,7 @@ def cancel(work: Work, command: Cancel) -> Standing:
             f"nothing of order {order.number} can be cancelled any more: it is {order.state}",
             hint="What was handed over is returned instead",
         )
-    found = _moves(work, order, rules.CANCELLED, changes, GIVEN_UP_FROM)
+    found = moves_to(work, order, rules.CANCELLED, changes, GIVEN_UP_FROM)
     return standing(moves.change(work, order.id, found, Note(command.by, command.channel, command.why)))
 
 
@@ -99,7 +107,7 @@ def bring_back(work: Work, command: Return) -> Standing:
     if not command.place:
         raise DefinitionInvalid("expected the place where the goods are now")
     order = work.need(ORDERS, command.order)
-    found = _moves(work, order, rules.RETURNED, command.changes, (rules.DELIVERED, rules.COLLECTED))
+    found = moves_to(work, order, rules.RETURNED, command.changes, (rules.DELIVERED, rules.COLLECTED))
     note = Note(command.by, command.channel, command.why, command.place, damaged=command.damaged)
     return standing(moves.change(work, order.id, found, note))
 
@@ -118,7 +126,8 @@ def erase(work: Work, command: EraseFromOrders) -> int:
     return len(found)
 
 
-def _moves(work: Work, order: Order, to: str, changes: tuple[Change, ...], was: tuple[str, ...]) -> list[Move]:
+def moves_to(work: Work, order: Order, to: str, changes: tuple[Change, ...], was: tuple[str, ...] = ()) -> list[Move]:
+    """The moves that changes come to. Conflict when nothing of a line can come into that state."""
     if not 0 < len(changes) <= CHANGES_MAX:
         raise DefinitionInvalid(f"expected 1 to {CHANGES_MAX} changes, got {len(changes)}")
     if to not in rules.STATES:

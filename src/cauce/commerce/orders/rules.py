@@ -136,22 +136,26 @@ def to_refund(paid: int, shipping: int, lines: Iterable[tuple[int, int, int, int
 
 class Delivery(NamedTuple):
     """A way in which goods come to a customer. `seconds` is how long they are held while `pays_first` waits, or for the
-    customer to come; 0: without end."""
+    customer to come; 0: without end. `is_collected`: somebody comes for them, rather than that they are sent."""
 
     pays_first: bool
     seconds: int
+    is_collected: bool
     meaning: str
 
 
 HALF_HOUR, TWO_DAYS = 1_800, 172_800
 
 DELIVERIES: dict[str, Delivery] = {
-    "ship": Delivery(True, HALF_HOUR, "Sent to an address, from a warehouse or a store."),
-    "pick_up": Delivery(True, HALF_HOUR, "Paid online, collected in a store."),
-    "reserve_in_store": Delivery(False, TWO_DAYS, "Put aside in a store, tried and paid there."),
-    "curbside": Delivery(True, HALF_HOUR, "Paid online, brought to the car."),
-    "ship_to_store": Delivery(True, HALF_HOUR, "Sent to a store, and collected there."),
-    "endless_aisle": Delivery(True, HALF_HOUR, "Sold in a store, sent from another place."),
-    "order_ahead": Delivery(False, 0, "Ordered for a time slot, and collected then."),
+    "ship": Delivery(True, HALF_HOUR, False, "Sent to an address, from a warehouse or a store."),
+    "pick_up": Delivery(True, HALF_HOUR, True, "Paid online, collected in a store."),
+    "reserve_in_store": Delivery(False, TWO_DAYS, True, "Put aside in a store, tried and paid there."),
+    "curbside": Delivery(True, HALF_HOUR, True, "Paid online, brought to the car."),
+    "ship_to_store": Delivery(True, HALF_HOUR, True, "Sent to a store, and collected there."),
+    "endless_aisle": Delivery(True, HALF_HOUR, False, "Sold in a store, sent from another place."),
+    "order_ahead": Delivery(False, 0, True, "Ordered for a time slot, and collected then."),
 }
 """The ways of delivery."""
+
+COLLECTED_KINDS = frozenset(kind for kind, delivery in DELIVERIES.items() if delivery.is_collected)
+"""Deliveries for which somebody comes: what becomes ready of them gets a code, at its desk (fulfilment)."""

@@ -34,7 +34,6 @@ NOBODYS = frozenset({RETURNED, PAID})
 """What the vocabulary takes without any identifier."""
 PIECES = ("", "H87", "C62")
 """Units that go without saying."""
-COLLECTED_KINDS = frozenset({"pick_up", "reserve_in_store", "curbside", "ship_to_store", "order_ahead"})
 
 
 def money(minor: int, currency: str) -> float:
@@ -97,7 +96,7 @@ def tell_change(
 ) -> None:
     """That parts of an order came into a state."""
     name = NAMES.get(became)
-    if name is None or (name == READY and order.kind not in COLLECTED_KINDS):
+    if name is None or (name == READY and order.kind not in rules.COLLECTED_KINDS):
         return
     more: dict[str, Any] = {}
     if became == rules.CANCELLED:

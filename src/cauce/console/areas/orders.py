@@ -16,6 +16,7 @@ from cauce.console.areas.orders_words import KINDS, STATES
 from cauce.console.frame import Answer, Area, Led, Page, Shown, marked
 from cauce.console.visit import Visit
 from cauce.errors import CauceError, Conflict, DefinitionInvalid
+from cauce.http.api.fulfilment import counter_of
 from cauce.http.api.sight import sight_of
 
 NAME = "orders"
@@ -119,7 +120,11 @@ def _done(visit: Visit, command: Callable[[], Command], action: str, note: str) 
     """Leads back to the order; when it was refused, shows it with the reason."""
     head = questions.head(visit.platform.commerce, _id(visit))
     try:
-        visit.platform.commerce.do(command())
+        asked = command()
+        if isinstance(asked, Advance):
+            counter_of(visit.platform).advance(asked)  # what becomes ready for somebody gets its code there
+        else:
+            visit.platform.commerce.do(asked)
     except (Conflict, DefinitionInvalid) as refused:
         return Shown("orders/order.html", _shown(visit, refused), 409)
     visit.note(action, head.number)

@@ -11,6 +11,7 @@ from cauce.commerce.catalogue import api as catalogue
 from cauce.commerce.orders import changing, outside, paying, placing, questions
 from cauce.errors import Conflict, DefinitionInvalid, Ended, NotFound, Shortage
 from cauce.http.api.baskets import shown
+from cauce.http.api.fulfilment import counter_of
 from cauce.http.api.moments import told, told_if_any
 from cauce.http.api.operation import AnyCall, Call, Operation
 from cauce.http.api.owners import all_normalised, identifiers_of
@@ -214,7 +215,7 @@ def advance(call: Call[Nothing, types.OrderToAdvance]) -> types.OrderStanding:
         channel=body.channel,
         why=body.why,
     )
-    return standing_of(call.platform.commerce.do(command))
+    return standing_of(counter_of(call.platform).advance(command))
 
 
 def cancel(call: Call[Nothing, types.OrderToCancel]) -> types.OrderStanding:
@@ -499,7 +500,8 @@ DONE = (
         method="POST",
         path="/v1/orders/{order}/advance",
         summary="Move goods of an order on",
-        description="To *allocated*, *picked*, *ready*, *shipped* …, as the table of transitions allows.",
+        description="To *allocated*, *picked*, *ready*, *shipped* …, as the table of transitions allows. What is "
+        "collected and becomes ready lies at its desk: the person gets a code and hears of it, as by `pickups.ready`.",
         permission="commerce.serve",
         handle=advance,
         body=types.OrderToAdvance,

@@ -9,6 +9,7 @@ import msgspec
 from cauce.app import Platform
 from cauce.commerce.api import Commerce, Engines
 from cauce.commerce.baskets.api import Put
+from cauce.commerce.fulfilment.counter import Counter
 from cauce.commerce.orders import questions
 from cauce.commerce.orders.changing import Advance, Cancel, Change, Return
 from cauce.commerce.orders.paying import Pay
@@ -68,6 +69,7 @@ class _Shop:
         engines = Engines(platform.storage.commerce, platform.storage.commerce_reader)
         self._commerce = Commerce(engines, clock=lambda: self.now)
         self.do = self._commerce.do
+        self.counter = Counter(self._commerce, platform.secret, str(platform.settings.public_url))
 
     def line_count(self, order: int) -> int:
         return questions.head(self._commerce, order).line_count
@@ -173,7 +175,7 @@ def _move_on(shop: _Shop, dice: Dice, number: int, order: Standing, at: tuple[st
         shop.now += HOUR // 12
         every = tuple(Change(line=line) for line in range(1, shop.line_count(order.id) + 1))
         where = shop.wanted(order.id) if step in ("ready", "collected") else ""
-        shop.do(
+        shop.counter.advance(
             Advance(
                 key=f"world {step} {number}",
                 order=order.id,

@@ -9,12 +9,10 @@ from typing import Any, Literal
 import msgspec
 import yaml
 
-from cauce.commerce.orders.rules import DELIVERIES
+from cauce.commerce.orders.rules import COLLECTED_KINDS, DELIVERIES
 from cauce.errors import DefinitionInvalid
 from cauce.registry import nearest
 
-COLLECTED = frozenset({"pick_up", "reserve_in_store", "curbside", "ship_to_store", "order_ahead"})
-"""Deliveries for which somebody comes; the others are sent home."""
 ROLES = ("sells", "picks_up", "ships")
 DESTINATIONS = ("any", "only", "never")
 TEXT_CHARACTERS_MAX = 50_000
@@ -230,7 +228,7 @@ def _rule(reader: _Reader, entry: Any, path: _Path) -> Rule:
         reader.wrong(
             (*path, "splits_max"), "expected splits_max to be 1: what comes from its destination comes from one place"
         )
-    if rule.source.destination == "only" and (sent := sorted(set(rule.when.deliveries) - COLLECTED)):
+    if rule.source.destination == "only" and (sent := sorted(set(rule.when.deliveries) - COLLECTED_KINDS)):
         message = f"nobody collects what is {sent[0]}, so it has no destination that could be its source"
         reader.wrong((*path, "from", "destination"), f"expected destination to be any or never: {message}")
     return rule
