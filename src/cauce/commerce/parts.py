@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from cauce.commerce.baskets import api as baskets
 from cauce.commerce.baskets.changing import EraseBaskets
 from cauce.commerce.bookings import api as bookings
-from cauce.commerce.bookings.erasing import EraseFromBookings
+from cauce.commerce.bookings import erasing as booked
 from cauce.commerce.catalogue import api as catalogue
 from cauce.commerce.fulfilment import api as fulfilment
+from cauce.commerce.fulfilment import erasing as collected
 from cauce.commerce.ledger import api as ledger
 from cauce.commerce.loyalty import adjusting
 from cauce.commerce.loyalty import api as loyalty
+from cauce.commerce.loyalty import erasing as earned
 from cauce.commerce.loyalty.value import api as value
 from cauce.commerce.loyalty.value import cards
+from cauce.commerce.loyalty.value import erasing as stored
 from cauce.commerce.orders import api as orders
 from cauce.commerce.orders import commands as ordering
-from cauce.commerce.orders.changing import EraseFromOrders
-from cauce.commerce.stock import commands, reserving
+from cauce.commerce.orders import erasing as ordered
+from cauce.commerce.stock import commands, limits, reserving
 from cauce.commerce.stock import store as stock
 from cauce.commerce.stock.levels import watched
 from cauce.commerce.tills import applying, comparing, habits, relay
+from cauce.commerce.tills import erasing as told
 from cauce.commerce.tills import store as tills
 from cauce.commerce.transact import forgetting
 from cauce.commerce.transact.carrier import Action, Command
 from cauce.commerce.transact.work import Work
-from cauce.engines.api import Table
+from cauce.engines.api import Reader, Table
 
 _ACTIONS: tuple[Action, ...] = (
     *catalogue.ACTIONS,
@@ -36,12 +40,16 @@ _ACTIONS: tuple[Action, ...] = (
     *baskets.ACTIONS,
     *fulfilment.following(ordering.ACTIONS),
     *fulfilment.ACTIONS,
+    *collected.ACTIONS,
     *relay.ACTIONS,
     *habits.ACTIONS,
     *applying.ACTIONS,
     *comparing.ACTIONS,
+    *told.ACTIONS,
     *loyalty.ACTIONS,
+    *earned.ACTIONS,
     *value.ACTIONS,
+    *stored.ACTIONS,
     *bookings.ACTIONS,
     *forgetting.ACTIONS,
 )
@@ -64,16 +72,19 @@ CHORES: tuple[Command, ...] = (
 """What passes with time: done again and again by the clerk, a bounded piece each."""
 
 
-def erasing(owners: tuple[str, ...]) -> tuple[Command, ...]:
+def erasing(reader: Reader, owners: tuple[str, ...]) -> Iterator[Command]:
     """What takes a person, known by these identifiers (`kind:value`), out of commerce; done twice it changes nothing.
 
-    What they were promised and owe stays in the ledger, and so do loyalty accounts, which are their own.
+    Each command is to be carried out before the next one is asked for. What they were promised and owe stays in the
+    ledger, which names nobody.
     """
-    return (
-        EraseBaskets(owners=owners),
-        EraseFromOrders(owners=owners),
-        EraseFromBookings(owners=owners),
-    )
+    yield EraseBaskets(owners=owners)
+    yield collected.EraseFromPickups(owners=owners)
+    yield ordered.EraseFromOrders(owners=owners, orders=ordered.contacted(reader, owners))
+    yield booked.EraseFromBookings(owners=owners)
+    yield earned.EraseFromLoyalty(owners=owners, beside=earned.beside(reader, owners))
+    yield stored.EraseFromValue(owners=owners)
+    yield from told.found(reader, owners)
 
 
 def telling(action: Action) -> Action:
@@ -95,6 +106,7 @@ SHAPES: tuple[Table, ...] = (
     *ledger.TABLES,
     *catalogue.TABLES,
     *stock.TABLES,
+    *limits.TABLES,
     *baskets.TABLES,
     *orders.TABLES,
     *fulfilment.TABLES,

@@ -17,6 +17,7 @@ from cauce.commerce.orders.paying import Pay, RecordPayment
 from cauce.commerce.orders.placing import Confirm, NewLine, Part, PlaceOrder
 from cauce.commerce.orders.questions import Which
 from cauce.commerce.orders.store import ORDERS
+from cauce.commerce.stock.limits import SetCap
 from cauce.engines.api import Tables
 from cauce.engines.memory import MemoryTables
 from cauce.errors import Conflict, DefinitionInvalid, Ended, NotFound, Shortage, StorageBroken
@@ -272,6 +273,25 @@ def test_the_database_itself_refuses_what_must_not_be(shop: Shop) -> None:
 
 
 # -- running out, giving up, bringing back ----------------------------------------------------------------------------
+
+
+def test_a_channel_takes_at_once_no_more_than_it_sees(shop: Shop) -> None:
+    shop.do(SetCap(channel="market", amount=2_000))
+    shop.do(SetCap(channel="market", sku="A", place="S1", amount=1_000))
+    piece = NewLine(sku="A", amount=1_000, price=1)
+    with pytest.raises(Shortage, match="1000 can be promised to the channel market") as short:
+        placed(shop, piece, piece, channel="market")
+    assert short.value.details["lines"] == [{"sku": "A", "place": "S1", "wanted": 2_000, "available": 1_000}]
+    assert shop.balance("A", "S1") == (5_000, 0)
+    for _ in range(2):  # it is no share: of what is left it sees as much again
+        assert placed(shop, piece, channel="market").state == "allocated"
+    waits = placed(shop, A, channel="market", backorder=True)
+    assert questions.whole(shop.tables, waits.id).lines[0].amounts == {"placed": 2_000, "allocated": 1_000}
+    assert placed(shop, piece, piece, channel="web").state == "allocated"
+    shop.do(SetCap(channel="market", sku="A", place="S1", amount=None))
+    shop.do(SetCap(channel="market", amount=None))
+    shop.receive("A", "S1", 5_000)
+    assert placed(shop, A, channel="market").state == "allocated"
 
 
 def test_unpaid_goods_are_free_again_when_their_time_is_over(shop: Shop) -> None:

@@ -141,6 +141,11 @@ class Shelves(RuleBasedStateMachine):
     # -- what always holds --------------------------------------------------------------------------------------
 
     @invariant()
+    def who_is_bounded_is_known(self) -> None:
+        told = self.desk.tables.select("select channel, count(*) from stock_cap group by channel")
+        assert self.desk.tables.select("select channel, caps from stock_bounded") == told
+
+    @invariant()
     def nothing_is_negative_that_must_not_be(self) -> None:
         rows = self.desk.tables.select(
             "select name, posted, pending from account where book = 'stock' and floor = 1 and posted - pending < 0"

@@ -356,7 +356,7 @@ class StockLimits(Answer, frozen=True, kw_only=True):
 
 
 class NewCap(Request, frozen=True, kw_only=True):
-    """The most that a channel may see; without `sku` or `place` of any. null lifts it."""
+    """The most that a channel may see, and take at once; without `sku` or `place` of any. null lifts it."""
 
     channel: Annotated[str, Meta(min_length=1, max_length=80)]
     amount: FromZero | None

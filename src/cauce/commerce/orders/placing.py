@@ -22,6 +22,7 @@ from cauce.commerce.orders.store import (
     Order,
     Owner,
 )
+from cauce.commerce.stock import api as stock
 from cauce.commerce.stock import reserving
 from cauce.commerce.transact.carrier import Action, Command
 from cauce.commerce.transact.work import Work
@@ -150,6 +151,7 @@ def place(work: Work, command: PlaceOrder) -> Standing:
     telling.tell_whole(work, order, telling.PLACED, moves.lines_of(work, order))
     to_hold = _wanted(work, command)
     if to_hold:
+        stock.within_caps(work, _needs(command, to_hold), command.channel)
         order = moves.change(work, order.id, to_hold, note)
     if order.confirmed:
         _completed(work, order)
@@ -370,12 +372,21 @@ def _wanted(work: Work, command: PlaceOrder) -> list[Move]:
             amount = part.amount
             if command.backorder:
                 at = line.sku, part.place
-                there = left[at] if at in left else reserving.promisable(work, *at)
+                there = left[at] if at in left else stock.available(work, *at, command.channel)
                 amount = min(amount, there)
                 left[at] = there - amount
             if amount:
                 found.append(Move(number, rules.ALLOCATED, amount, part.place))
     return found
+
+
+def _needs(command: PlaceOrder, to_hold: Sequence[Move]) -> dict[tuple[str, str], int]:
+    """What is wanted at once, by product and place."""
+    needs: dict[tuple[str, str], int] = {}
+    for move in to_hold:
+        at = command.lines[move.line - 1].sku, move.place
+        needs[at] = needs.get(at, 0) + move.amount
+    return needs
 
 
 def _gone(order: Order, short: Shortage) -> Ended:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cauce.commerce.stock.availability import Available, availability, available
+from cauce.commerce.stock.availability import Available, availability, available, within_caps
 from cauce.commerce.stock.facts import (
     Carried,
     Entry,
@@ -43,4 +43,5 @@ __all__ = [
     "receive",
     "repair",
     "sell_fact",
+    "within_caps",
 ]

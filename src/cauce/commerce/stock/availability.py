@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from cauce.commerce.catalogue import api as catalogue
 from cauce.commerce.ledger import api as ledger
 from cauce.commerce.stock import rules
-from cauce.commerce.stock.limits import cap_of, particular
+from cauce.commerce.stock.limits import cap_of, is_bounded, particular
 from cauce.commerce.stock.store import FREE, STOCKS, place_of, stock_id
 from cauce.commerce.transact.work import Work
 from cauce.engines.api import Reader, Row
+from cauce.errors import Shortage
 
 PLACES_MAX = 10_000
 STOCK = """
@@ -61,6 +62,26 @@ def available(work: Work, sku: str, place: str, channel: str = "") -> int:
     free = ledger.account(work, place_of(sku, place, FREE))
     cap = cap_of(work, sku, place, channel) if channel else None
     return rules.promised(free.posted, free.pending, stock.safety if stock else 0, cap)
+
+
+def within_caps(work: Work, needs: Mapping[tuple[str, str], int], channel: str) -> None:
+    """Shortage when a channel wants more at once, by product and place, than it may see of it."""
+    if not is_bounded(work, channel):
+        return
+    short: list[dict[str, Any]] = []
+    for (sku, place), amount in needs.items():
+        cap = cap_of(work, sku, place, channel)
+        if cap is not None and amount > cap:
+            seen = available(work, sku, place, channel)
+            short.append({"sku": sku, "place": place, "wanted": amount, "available": seen})
+    if short:
+        first = short[0]
+        raise Shortage(
+            f"{first['wanted']} thousandths of {first['sku']} at {first['place']} are wanted, "
+            f"{first['available']} can be promised to the channel {channel}",
+            hint="A cap bounds what this channel may take at once",
+            details={"lines": short},
+        )
 
 
 def availability(

@@ -1,14 +1,29 @@
-"""What is kept back from every promise, when stock is low, and how much of it a channel may see."""
+"""What is kept back from every promise, when stock is low, and how much of it a channel may see and take at once."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import msgspec
 
 from cauce.commerce.stock.levels import default_of, opened, relimited
 from cauce.commerce.stock.store import CAPS, DEFAULTS, LEVELS, STOCKS, Cap
 from cauce.commerce.transact.carrier import Action, Command
+from cauce.commerce.transact.records import records
 from cauce.commerce.transact.work import Work
+from cauce.engines.api import Table
 from cauce.errors import DefinitionInvalid, TooLarge
+
+
+class Bounded(NamedTuple):
+    """A channel that has caps, and how many."""
+
+    channel: str
+    caps: int
+
+
+BOUNDED = records("stock_bounded", Bounded, checks=("caps > 0",))
+TABLES: tuple[Table, ...] = (BOUNDED.table,)
 
 PRODUCTS_MAX = 100_000
 """Products of a place whose limits change together."""
@@ -42,7 +57,8 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class SetCap(Command, frozen=True, kw_only=True):
-    """The most that a channel may see of a product (any, without `sku`) in a place (any, without `place`).
+    """The most that a channel may see, and take at once, of a product (any, without `sku`) in a place (any, without
+    `place`). It is no share of the stock: of what is left when it took that, it sees as much again.
 
     None lifts it. The most particular one holds: of the product in the place, the product, the place, the channel.
     """
@@ -93,20 +109,40 @@ def set_low(work: Work, command: SetLow) -> Limits:
 def set_cap(work: Work, command: SetCap) -> Capped:
     if not command.channel:
         raise DefinitionInvalid("expected the channel that may not see more")
-    if _checked(command.amount) < 0:
-        work.drop(CAPS, command.channel, command.sku, command.place)
+    key = command.channel, command.sku, command.place
+    is_lifted, stood = _checked(command.amount) < 0, work.get(CAPS, *key) is not None
+    if is_lifted:
+        work.drop(CAPS, *key)
     else:
-        work.put(CAPS, Cap(command.channel, command.sku, command.place, command.amount or 0))
+        work.put(CAPS, Cap(*key, command.amount or 0))
+    _count(work, command.channel, (not is_lifted) - stood)
     return Capped(command.channel, command.sku, command.place, command.amount)
 
 
 def cap_of(work: Work, sku: str, place: str, channel: str) -> int | None:
     """The most that a channel may see of a product in a place, None without limit."""
+    if not is_bounded(work, channel):
+        return None
     for key in particular(sku, place):
         found = work.get(CAPS, channel, *key)
         if found is not None:
             return found.most
     return None
+
+
+def is_bounded(work: Work, channel: str) -> bool:
+    """Whether anything bounds what a channel may see; quick, for most channels see everything."""
+    return bool(channel) and work.get(BOUNDED, channel) is not None
+
+
+def _count(work: Work, channel: str, more: int) -> None:
+    """Keeps how many caps a channel has."""
+    known = work.get(BOUNDED, channel)
+    caps = (known.caps if known else 0) + more
+    if caps:
+        work.put(BOUNDED, Bounded(channel, caps))
+    elif known:
+        work.drop(BOUNDED, channel)
 
 
 def particular(sku: str, place: str) -> tuple[tuple[str, str], ...]:
