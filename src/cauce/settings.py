@@ -81,6 +81,8 @@ TABLE: tuple[Setting, ...] = (
     Setting("session_seconds_max", 604_800, "seconds", "Time after which a sign-in ends in any case.", 60),
     Setting("link_hours", 48, "hours", "How long an invitation and the owner's first link work.", 1, 720),
     Setting("token_requests_per_minute", 12_000, "requests", "Most requests a minute of one token, per process.", 1),
+    Setting("streams_max", 100, "streams", "Most streams of events that one process serves at a time.", 1, 10_000),
+    Setting("token_streams_max", 10, "streams", "Most of these streams of one token, per process.", 1, 10_000),
     Setting(
         "audit_addresses",
         "masked",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +24,8 @@ HOLD = {"lines": [{"sku": "A", "place": "S1", "amount": 2_000}]}
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     folder: Path = tmp_path_factory.mktemp("stock")
-    with Platform.open(Settings({"data": str(folder / "data")})) as found:
+    settings = Settings({"data": str(folder / "data"), "streams_max": 3, "token_streams_max": 2})
+    with Platform.open(settings) as found:
         found.commerce.do(Receive(lines=(Entry("A", "S1", 10_000), Entry("B", "S1", 1_000), Entry("C", "S1", 1_000))))
         yield found
 
@@ -143,3 +145,29 @@ def test_a_cursor_that_no_feed_gave_out_is_refused(http: httpx.Client) -> None:
     for cursor in ("x", "1-", "-1", "1" * 40):
         answer = http.get("/v1/stock/feed", headers={"last-event-id": cursor})
         assert (answer.status_code, answer.json()["code"]) == (400, "unreadable")
+
+
+def test_so_many_streams_and_no_more_and_each_ends_for_the_next(platform: Platform, url: str) -> None:
+    tokens = [platform.access.tokens.add(f"app-{number}", ["commerce.read"], by="tests").secret for number in range(3)]
+    with contextlib.ExitStack() as opened:
+
+        def follow(token: str, seconds: int = 60) -> httpx.Response:
+            client = opened.enter_context(httpx.Client(base_url=url, headers={"authorization": f"Bearer {token}"}))
+            return opened.enter_context(client.stream("GET", "/v1/stock/feed", params={"seconds": seconds}, timeout=30))
+
+        first, second = follow(tokens[0]), follow(tokens[0], seconds=1)
+        assert [first.status_code, second.status_code] == [200, 200]
+        refused(follow(tokens[0]), "this token follows 2 streams")
+        assert follow(tokens[1]).status_code == 200
+        refused(follow(tokens[2]), "3 streams are open")
+        second.read()  # until it ends by itself
+        assert follow(tokens[2]).status_code == 200
+        refused(follow(tokens[1]), "3 streams are open")
+        first.close()
+        assert any(follow(tokens[1]).status_code == 200 for _ in range(200)), "who hangs up makes room"
+
+
+def refused(answer: httpx.Response, why: str) -> None:
+    fault = json.loads(answer.read())
+    assert (answer.status_code, fault["code"], answer.headers["retry-after"]) == (503, "busy", "5")
+    assert why in fault["message"]

@@ -24,6 +24,7 @@ from cauce.http.api import reading
 from cauce.http.api.cursors import Cursors
 from cauce.http.api.operation import AnyCall, Call, Lane, Operation
 from cauce.http.api.repetition import KEY_CHARACTERS_MAX, Answered, Repetition
+from cauce.http.api.streams import Stream, Streams
 from cauce.http.guard import Visitor, visitor_of
 from cauce.http.problems import MethodNotAllowed, response_of
 
@@ -77,6 +78,7 @@ class Door:
         self._lanes = Lanes()
         self._cursors = Cursors(platform.secret)
         self._repetition = Repetition(platform.control, platform.secret)
+        self._streams = Streams(platform.settings.streams_max, platform.settings.token_streams_max)
         self._changing = threading.Lock()
 
     def close(self) -> None:
@@ -137,7 +139,10 @@ class Door:
             headers=request.headers,
         )
         if operation.lane == "now":
-            return await answered_now(operation, call)
+            answer = await answered_now(operation, call)
+            if isinstance(answer, Stream):
+                return self._streams.admitted(answer, actor.token or actor.name)
+            return answer
         conditions = Conditions(request.headers.get("if-match", ""), request.headers.get("if-none-match", ""))
         key = request.headers.get("idempotency-key", "") if operation.changes else ""
         fingerprint = blake2b(f"{question}\0{conditions}\0".encode("utf-8", "surrogatepass") + raw).digest()

@@ -558,8 +558,8 @@ OPERATIONS = (
         example={"place": "S01", "amount": 3_000},
     ),
     _done(
-        "stock.set_cap", "/v1/stock/caps", "Bound what a channel may see and take at once", set_cap, types.StockCap, body=types.NewCap,
-        example={"channel": "marketplace", "place": "S01", "amount": 5_000},
+        "stock.set_cap", "/v1/stock/caps", "Bound what a channel may see and take at once", set_cap, types.StockCap,
+        body=types.NewCap, example={"channel": "marketplace", "place": "S01", "amount": 5_000},
     ),
     _asked(
         "stock.caps", "/v1/stock/caps", "List what channels may see at most", caps, types.Caps,

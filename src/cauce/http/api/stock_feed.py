@@ -1,7 +1,4 @@
-"""What changes of stock, as it changes: a stream of server-sent events, and the same in pages.
-
-https://html.spec.whatwg.org/multipage/server-sent-events.html
-"""
+"""What changes of stock, as it changes: a stream of server-sent events, and the same in pages."""
 
 from __future__ import annotations
 
@@ -11,7 +8,6 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from starlette.responses import StreamingResponse
 
 from cauce.client.types import stock as types
 from cauce.commerce.stock import feed
@@ -19,6 +15,7 @@ from cauce.commerce.stock.api import Available
 from cauce.commerce.stock.feed import Changes, Cursor
 from cauce.errors import Unreadable
 from cauce.http.api.operation import Call, Operation
+from cauce.http.api.streams import EVENTS, Stream
 
 if TYPE_CHECKING:
     from cauce.app import Platform
@@ -29,7 +26,6 @@ LOOK_SECONDS = 0.25
 SILENCE_SECONDS_MAX = 15.0
 """After so long a comment is sent, so that nobody on the way takes the connection for dead."""
 RETRY_MS = 2_000
-EVENTS = "text/event-stream"
 COMMENT = b": \n\n"
 
 
@@ -54,9 +50,9 @@ def changes(call: Call[types.ChangesQuery, None]) -> types.StockChanges:
     return types.StockChanges(items=list(map(level_of, found.items)), after=found.cursor.text, more=found.more)
 
 
-async def stream(call: Call[types.FeedQuery, None]) -> StreamingResponse:
+async def stream(call: Call[types.FeedQuery, None]) -> Stream:
     cursor = Cursor.read(call.headers.get("last-event-id", "") or call.query.after)
-    return StreamingResponse(_events(call.platform, call.query, cursor), media_type=EVENTS)
+    return Stream(_events(call.platform, call.query, cursor))
 
 
 async def _events(platform: Platform, query: types.FeedQuery, cursor: Cursor | None) -> AsyncIterator[bytes]:
@@ -111,7 +107,9 @@ FEED_OPERATIONS = (
         summary="Follow stock as it changes",
         description="Server-sent events: `levels` with a list of levels, and `whole` once everything of before was "
         "told. With `Last-Event-ID` (or `after`) it goes on behind an event; it begins with the whole. The stream "
-        "ends after `seconds`, so that a token still holds, and clients come again by themselves.",
+        "ends after `seconds`, so that a token still holds, and clients come again by themselves. A process serves "
+        "`CAUCE_STREAMS_MAX` of them, and `CAUCE_TOKEN_STREAMS_MAX` of one token; further ones get 503 with "
+        "`Retry-After`.",
         permission="commerce.read",
         handle=stream,
         query=types.FeedQuery,
