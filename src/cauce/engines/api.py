@@ -70,6 +70,10 @@ class Reader(Protocol):
         """
         ...
 
+    def select_keys_each(self, questions: Sequence[tuple[str, Iterable[int]]]) -> list[list[Row]]:
+        """As `select_keys`, for several questions and their keys, in order; a remote engine is waited for once."""
+        ...
+
     def select_each(self, sql: str, parameters: Iterable[Sequence[Any]]) -> list[list[Row]]:
         """The rows of one question for each set of parameters, in order; a remote engine is waited for once."""
         ...

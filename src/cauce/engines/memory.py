@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any
 
 from cauce.engines.api import Capabilities, Reader, Row, Table
@@ -32,8 +33,7 @@ class MemoryTables(SqliteTables):
             self._create_rows(table, table.name)
 
     def upsert(self, table: Table, rows: Iterable[Row]) -> None:
-        marks = ",".join("?" * len(table.columns))
-        self._connection.executemany(upsert_of(table, marks), rows)
+        self._put(partial(upsert_of, table), rows)
 
     def scrub(self) -> None:
         """Nothing is left behind in memory."""
@@ -138,6 +138,7 @@ class Faults:
         "read",
         "select",
         "select_keys",
+        "select_keys_each",
         "select_each",
         "scan",
         "upsert",

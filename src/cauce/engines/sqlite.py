@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache, partial
 from heapq import merge
-from itertools import islice
+from itertools import chain, islice
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from cauce.model import Record
 
 KEYS_PER_QUERY = 500
 ROWS_PER_INSERT = 250
+ROWS_PER_UPSERT = 32
+"""Rows of one statement: more of them gain nothing, and fewer are put down one by one."""
 STATE_PAGES_PER_CHECKPOINT = 64_000
 """256 MB: a page that many batches write reaches the state's file once."""
 DURABLE_PAGES_PER_CHECKPOINT = 16_000
@@ -76,6 +79,9 @@ class SqliteReader:
 
     def select_each(self, sql: str, parameters: Iterable[Sequence[Any]]) -> list[list[Row]]:
         return [self._connection.execute(sql, each).fetchall() for each in parameters]
+
+    def select_keys_each(self, questions: Sequence[tuple[str, Iterable[int]]]) -> list[list[Row]]:
+        return [self.select_keys(sql, keys) for sql, keys in questions]
 
     def select_keys(self, sql: str, keys: Iterable[int], parameters: Sequence[Any] = ()) -> list[Row]:
         ordered = sorted(set(keys))
@@ -219,25 +225,33 @@ class SqliteTables(SqliteReader):
             raise StorageBroken(f"cannot commit to {self.path}: {fault}") from fault
 
     def upsert(self, table: Table, rows: Iterable[Row]) -> None:
-        marks = ",".join("?" * len(table.columns))
         if table.layout == "rows":
-            self._connection.executemany(upsert_of(table, marks), rows)
+            self._put(partial(upsert_of, table), rows)
             return
         ordered = sorted(rows, key=_key_of(table))
         if not ordered:
             return
         run = self._add_run(table, 0, len(ordered))
-        self._connection.executemany(f"insert or replace into {table.name}_run_{run} values ({marks})", ordered)
+        self._put(lambda count: f"insert or replace into {table.name}_run_{run} values {_rows(table, count)}", ordered)
         self._merge_full_levels(table)
+
+    def _put(self, statement: Callable[[int], str], rows: Iterable[Row]) -> None:
+        """Puts rows down by a statement for so many; one for many lets go of the interpreter once."""
+        ordered = list(rows)
+        whole = len(ordered) - len(ordered) % ROWS_PER_UPSERT
+        if whole:
+            groups = (ordered[start : start + ROWS_PER_UPSERT] for start in range(0, whole, ROWS_PER_UPSERT))
+            flat = (list(chain.from_iterable(group)) for group in groups)
+            self._connection.executemany(statement(ROWS_PER_UPSERT), flat)
+        if whole < len(ordered):
+            self._connection.executemany(statement(1), ordered[whole:])
 
     def merge(self, table: Table, rows: Iterable[Row], how: Mapping[str, Merge]) -> None:
         forms = {"sum": "{0} = {0} + excluded.{0}", "min": "{0} = min({0}, excluded.{0})"}
         forms["max"] = "{0} = max({0}, excluded.{0})"
         changes = ", ".join(forms[sort].format(column) for column, sort in how.items())
-        marks, key = ",".join("?" * len(table.columns)), ", ".join(table.key)
-        self._connection.executemany(
-            f"insert into {table.name} values ({marks}) on conflict ({key}) do update set {changes}", rows
-        )
+        tail = f"on conflict ({', '.join(table.key)}) do update set {changes}"
+        self._put(lambda count: f"insert into {table.name} values {_rows(table, count)} {tail}", rows)
 
     def delete(self, table: Table, keys: Iterable[int]) -> None:
         for name in self._run_names(table):
@@ -368,15 +382,22 @@ class SqliteLog:
             self._connection.close()
 
 
-def upsert_of(table: Table, marks: str) -> str:
-    """Replaces a row in place where it has fixed columns; `replace` would write all its indexes anew."""
+@lru_cache(maxsize=1_000)
+def upsert_of(table: Table, count: int) -> str:
+    """Replaces rows in place where they have fixed columns; `replace` would write all their indexes anew."""
+    rows = _rows(table, count)
     if table.sealed:
-        return f"insert into {table.name} values ({marks})"
+        return f"insert into {table.name} values {rows}"
     if not table.fixed:
-        return f"insert or replace into {table.name} values ({marks})"
+        return f"insert or replace into {table.name} values {rows}"
     changing = [name for name in table.names if name not in table.key and name not in table.fixed]
     values = ", ".join(f"{name} = excluded.{name}" for name in changing)
-    return f"insert into {table.name} values ({marks}) on conflict ({', '.join(table.key)}) do update set {values}"
+    return f"insert into {table.name} values {rows} on conflict ({', '.join(table.key)}) do update set {values}"
+
+
+def _rows(table: Table, count: int) -> str:
+    """Marks for `count` rows of a table."""
+    return ", ".join([f"({','.join('?' * len(table.columns))})"] * count)
 
 
 def _marks(count: int) -> int:

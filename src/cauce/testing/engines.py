@@ -121,6 +121,22 @@ class TablesSuite:
         assert tables.select_each("select 1 where 1 = ?", []) == []
 
     @staticmethod
+    def check_questions_with_keys_are_answered_in_their_order(make: Make) -> None:
+        tables: Tables = make()
+        tables.create((PERSON,))
+        by_id, all_ids = "select name from person where id in {keys}", "select id from person where id in {keys}"
+        with tables.transaction():
+            tables.upsert(PERSON, [(number, f"n{number}", None) for number in range(2_000)])
+            inside = tables.select_keys_each([(by_id, {3}), (all_ids, range(1, 1_500)), (by_id, [])])
+        assert inside[0] == [("n3",)]
+        assert sorted(inside[1]) == [(number,) for number in range(1, 1_500)]
+        assert inside[2] == []
+        assert tables.select_keys_each([]) == []
+        reader = tables.reader()
+        assert reader.select_keys_each([(by_id, [7, 7])]) == [[("n7",)]]
+        reader.close()
+
+    @staticmethod
     def check_transaction_is_all_or_nothing(make: Make) -> None:
         tables: Tables = make()
         tables.create((PERSON, VISIT))

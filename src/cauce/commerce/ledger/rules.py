@@ -48,7 +48,7 @@ def _with(account: Account, posted: int, pending: int) -> Account:
 
 
 def _refuse_shortage(account: Account, amount: int) -> None:
-    if account.floor and account.available < amount:
+    if account.floor and account.posted - account.pending < amount:
         raise Shortage(
             f"{amount} of {account.book} {account.subject.replace(chr(31), ' at ')} are wanted, "
             f"{account.available} can be had",

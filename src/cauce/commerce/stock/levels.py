@@ -107,9 +107,13 @@ def crossed(work: Work, stock: Stock, before: int, after: int, *, was: Stock | N
 
 
 def fed(work: Work, id_: int) -> None:
-    """The feed moves on by a change of a stock."""
-    number = work.number(SERIES)
-    work.append(CHANGES, Change(number % CHANGES_KEPT, number, id_))
+    """The feed moves on by a change of a stock: once for all that changed it together."""
+
+    def move_on(work: Work) -> None:
+        number = work.number(SERIES)
+        work.append(CHANGES, Change(number % CHANGES_KEPT, number, id_))
+
+    work.finally_once((SERIES, id_), move_on)
 
 
 def relimited(work: Work, stock: Stock) -> Stock:

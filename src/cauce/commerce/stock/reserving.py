@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -95,10 +96,14 @@ def reserve(work: Work, command: Reserve) -> Reserved:
 
 def reserve_needs(command: Reserve) -> Iterator[tuple[Records[Any], int]]:
     for line in command.lines:
-        id_ = stock_id(line.sku, line.place)
-        yield ledger.ACCOUNTS, id_
-        yield STOCKS, id_
-        yield ledger.ACCOUNTS, ledger.id_of(place_of(line.sku, line.place, SOLD))
+        yield from _needed(line.sku, line.place)
+
+
+@lru_cache(maxsize=200_000)
+def _needed(sku: str, place: str) -> tuple[tuple[Records[Any], int], ...]:
+    """The rows that a reservation of a product in a place asks for."""
+    id_, sold = stock_id(sku, place), ledger.id_of(place_of(sku, place, SOLD))
+    return ((ledger.ACCOUNTS, id_), (STOCKS, id_), (ledger.ACCOUNTS, sold))
 
 
 def confirm(work: Work, command: Confirm) -> Reserved:
@@ -147,7 +152,7 @@ def promisable(work: Work, sku: str, place: str) -> int:
     """Thousandths of a product that can be promised in a place now."""
     stock = work.get(STOCKS, stock_id(sku, place))
     free = ledger.account(work, place_of(sku, place, FREE))
-    return max(0, free.available - (stock.safety if stock else 0))
+    return max(0, free.posted - free.pending - (stock.safety if stock else 0))
 
 
 def open_reservation(work: Work, id_: int) -> Reservation:
@@ -187,9 +192,9 @@ def _held(work: Work, command: Reserve, needs: dict[tuple[str, str], int]) -> Re
         raise _shortage(short)
     id_ = work.number("reservation")
     due = work.now + command.seconds * 1_000_000
+    owner = f"{OWNER}:{id_}"
     held = tuple(
-        Held(sku, place, amount, _hold(work, sku, place, amount, due=due, owner=f"{OWNER}:{id_}"))
-        for (sku, place), amount in needs.items()
+        Held(sku, place, amount, _hold(work, sku, place, amount, due, owner)) for (sku, place), amount in needs.items()
     )
     lines = msgspec.json.encode(held).decode()
     work.append(RESERVATIONS, Reservation(id_, work.now, due, "open", command.channel, command.owner, lines))
@@ -215,7 +220,7 @@ def _shortage(short: list[dict[str, Any]]) -> Shortage:
     )
 
 
-def _hold(work: Work, sku: str, place: str, amount: int, *, due: int, owner: str) -> int:
+def _hold(work: Work, sku: str, place: str, amount: int, due: int, owner: str) -> int:
     giver, taker = place_of(sku, place, FREE), place_of(sku, place, SOLD)
     return ledger.hold(work, giver, taker, amount, due=due, owner=owner).id
 

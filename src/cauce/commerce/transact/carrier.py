@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -88,31 +89,32 @@ class Carrier:
     def _committed(self, commands: Sequence[Command]) -> list[Any]:
         with self._tables.transaction():
             # First of all, so that even an engine with many writers does one transaction after the other.
-            if self._many_writers and not self._tables.execute("update turn set last = last + 1 where id = 1"):
-                self._tables.upsert(TURN, [(1, 1)])
+            if self._many_writers:
+                self._tables.upsert(TURN, [(1, 0)])
             work = Work(self._tables, self._clock())
             hashes = {command.key: number_of(command.key.encode()) for command in commands if command.key}
-            answered = self._answered(hashes)
-            for of, needed in self._needs(commands):
-                work.prefetch(of, needed)
+            answered = self._read(work, hashes, self._needs(commands))
             answers = [self._answer(work, command, hashes, answered) for command in commands]
-            work.flush()
+            work.finish()
         return answers
 
-    def _answered(self, hashes: Mapping[str, int]) -> dict[str, Answered]:
-        """The commands of some keys that were answered already."""
-        rows = self._tables.select_keys(_BY_HASH, hashes.values()) if hashes else []
-        return {row.key: row for row in map(ANSWERED.of, rows)}
+    def _read(
+        self, work: Work, hashes: Mapping[str, int], needs: Mapping[Records[Any], set[int]]
+    ) -> dict[str, Answered]:
+        """Reads what is needed, all together; the commands of some keys that were answered already."""
+        questions: list[tuple[str, Iterable[int]]] = [(of.by_keys, keys) for of, keys in needs.items()]
+        rows = self._tables.select_keys_each([*questions, (_BY_HASH, hashes.values())])
+        for (of, keys), found in zip(needs.items(), rows, strict=False):
+            work.know(of, keys, found)
+        return {row.key: row for row in map(ANSWERED.of, rows[-1])}
 
-    def _needs(self, commands: Sequence[Command]) -> Iterable[tuple[Records[Any], set[int]]]:
-        found: dict[str, tuple[Records[Any], set[int]]] = {}
+    def _needs(self, commands: Sequence[Command]) -> dict[Records[Any], set[int]]:
+        found: defaultdict[Records[Any], set[int]] = defaultdict(set)
         for command in commands:
             needs = self._actions[type(command)].needs
             for of, key in needs(command) if needs is not None else ():
-                if of.name not in found:
-                    found[of.name] = (of, set())
-                found[of.name][1].add(key)
-        return found.values()
+                found[of].add(key)
+        return found
 
     def _answer(self, work: Work, command: Command, hashes: Mapping[str, int], answered: dict[str, Answered]) -> Any:
         """What a command is answered, or the error it is refused with, remembered under its key."""

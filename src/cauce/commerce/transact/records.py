@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any, Generic, TypeVar, get_type_hints
 
 from cauce.engines.api import Table
@@ -37,13 +38,8 @@ class Records(Generic[R]):
         )
         self.by_keys = f"select {self.columns} from {table.name} where {table.key[0]} in {{keys}}"
         self.gone = f"delete from {table.name} where " + " and ".join(f"{name} = ?" for name in table.key)
-
-    def key_of(self, row: R) -> Key:
-        return row[0] if self.key_columns == 1 else row[: self.key_columns]
-
-    def of(self, row: Sequence[Any]) -> R:
-        found: R = self.make._make(row)
-        return found
+        self.key_of: Callable[[R], Key] = itemgetter(0 if key_columns == 1 else slice(key_columns))
+        self.of: Callable[[Sequence[Any]], R] = self.make._make
 
 
 def records(

@@ -6,7 +6,7 @@ for, or before, for a whole batch, with one question a table.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -57,6 +57,8 @@ class Work:
         self._touched: list[_Shelf] = []
         self._numbers: dict[str, int] = {}
         self._numbers_before: dict[str, int] = {}
+        self._numbers_written: dict[str, int] = {}
+        self._last: dict[Hashable, Callable[[Work], None]] = {}
         self._may_ask = False
 
     # -- reading ------------------------------------------------------------------------------------------------
@@ -84,8 +86,13 @@ class Work:
         rows = self._shelves[of].rows
         missing = [key for key in keys if key not in rows]
         if missing:
-            rows.update(dict.fromkeys(missing))
-            rows.update((row[0], of.of(row)) for row in self._tables.select_keys(of.by_keys, missing))
+            self.know(of, missing, self._tables.select_keys(of.by_keys, missing))
+
+    def know(self, of: Records[Any], keys: Iterable[int], found: Iterable[Row]) -> None:
+        """The rows that there are of some integer keys, read before anything was changed."""
+        rows = self._shelves[of].rows
+        rows.update(dict.fromkeys(keys))
+        rows.update((row[0], of.of(row)) for row in found)
 
     def select(self, of: Records[R], condition: str, *parameters: Any) -> list[R]:
         """Rows that meet a condition (SQL after `where`, with order and limit), as they are within this work."""
@@ -123,7 +130,10 @@ class Work:
     def changed(self, of: Records[R]) -> list[R]:
         """Rows that the command at work added or replaced, as they are now."""
         shelf = self._shelves[of]
-        return [row for key in shelf.touched if (row := shelf.rows[key]) is not None]
+        if not shelf.touched:
+            return []
+        rows = shelf.rows
+        return [row for key in shelf.touched if (row := rows[key]) is not None]
 
     def before(self, of: Records[R], key: Key) -> R | None:
         """The row with a key as it was before the command at work changed it."""
@@ -138,15 +148,25 @@ class Work:
     def number(self, series: str) -> int:
         """The next number of a series, from 1, without gaps."""
         numbers = self._numbers
-        if series not in numbers:
-            row = self.get(NUMBERS, series)
-            numbers[series] = self._numbers_before[series] = row.last if row else 0
-        numbers[series] += 1
-        return numbers[series]
+        if not numbers:
+            # All at once: there are few of them, and a question for each would be a trip to a server.
+            numbers.update(self._tables.select(f"select {NUMBERS.columns} from number"))
+            self._numbers_written = dict(numbers)
+        last = numbers.get(series, 0)
+        self._numbers_before.setdefault(series, last)
+        numbers[series] = last + 1
+        return last + 1
 
     def tell(self, fact: Told) -> None:
         """Lets the river know of something that happened, once this work is committed."""
         self.append(OUTBOX, Fact(self.number("outbox"), self.now, msgspec.json.encode(fact)))
+
+    def finally_once(self, about: Hashable, then: Callable[[Work], None]) -> None:
+        """`then` is done when all commands of this work have been, once for all that say the same `about`.
+
+        It must do no harm after a command that was undone.
+        """
+        self._last[about] = then
 
     def _set(self, of: Records[Any], key: Key, row: Any) -> None:
         shelf = self._shelves[of]
@@ -155,12 +175,13 @@ class Work:
         self._change(shelf, key, shelf.rows[key], row)
 
     def _change(self, shelf: _Shelf, key: Key, before: Any, row: Any) -> None:
-        if key not in shelf.touched:
-            if not shelf.touched:
+        touched, changed = shelf.touched, shelf.changed
+        if key not in touched:
+            if not touched:
                 self._touched.append(shelf)
-            shelf.touched[key] = (before, key in shelf.changed)
+            touched[key] = (before, key in changed)
         shelf.rows[key] = row
-        shelf.changed[key] = None
+        changed[key] = None
 
     # -- one command after the other ----------------------------------------------------------------------------
 
@@ -168,12 +189,12 @@ class Work:
         """A command begins; it may not ask the tables."""
         self.cause = cause
         self._forget()
-        self._numbers_before.update(self._numbers)
 
     def _forget(self) -> None:
         for shelf in self._touched:
             shelf.touched.clear()
         self._touched.clear()
+        self._numbers_before.clear()
 
     def begin_asking(self, cause: str) -> None:
         """A command begins that may ask the tables: what was changed before it is written first."""
@@ -195,14 +216,22 @@ class Work:
                 shelf.rows[key] = before
                 if not was_changed:
                     shelf.changed.pop(key, None)
-        self._forget()
         self._numbers.update(self._numbers_before)
+        self._forget()
         if self._may_ask:
             self._may_ask = False
             self._tables.execute("rollback to savepoint command")
             self._tables.execute("release savepoint command")
             for shelf in self._shelves.values():
                 shelf.changed.clear()  # all of before was written, and stands there again
+            self._numbers_written = dict(self._numbers)
+
+    def finish(self) -> None:
+        """All commands were carried out: does what is left for the end, and writes."""
+        self.begin("")
+        for then in self._last.values():
+            then(self)
+        self.flush()
 
     def flush(self) -> None:
         """Writes what changed."""
@@ -218,8 +247,11 @@ class Work:
                     if rows[key] is None:
                         self._tables.execute(of.gone, _parameters(of, key))
             shelf.changed.clear()
-        if self._numbers:
-            self._tables.upsert(NUMBERS.table, [Number(series, last) for series, last in self._numbers.items()])
+        written = self._numbers_written
+        numbers = [Number(*each) for each in self._numbers.items() if written.get(each[0], 0) != each[1]]
+        if numbers:
+            self._tables.upsert(NUMBERS.table, numbers)
+            self._numbers_written = dict(self._numbers)
 
 
 def _parameters(of: Records[Any], key: Key) -> Sequence[Any]:

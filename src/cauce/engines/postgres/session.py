@@ -203,16 +203,16 @@ class Session:
         except psycopg.Error as fault:
             raise self._fault(fault) from None
 
-    def ask_each(self, query: bytes, parameters: Iterable[Sequence[Any]]) -> list[list[Row]]:
-        """Rows of one question for each set of parameters; all are sent before the first answer is waited for."""
+    def ask_each(self, questions: Iterable[tuple[bytes, Sequence[Any]]]) -> list[list[Row]]:
+        """Rows of each question with its parameters; all are sent before the first answer is waited for."""
         if not self._in_transaction:
             self.begin("read only")
             try:
-                return self.ask_each(query, parameters)
+                return self.ask_each(questions)
             finally:
                 self.end()
         try:
-            cursors = [self._cursor().execute(query, each) for each in parameters]
+            cursors = [self._cursor().execute(query, parameters) for query, parameters in questions]
             found = [cursor.fetchall() for cursor in cursors]
         except psycopg.Error as fault:
             raise self._fault(fault) from None

@@ -62,7 +62,15 @@ class PostgresReader:
         return self._session.ask(translated(sql), parameters)
 
     def select_each(self, sql: str, parameters: Iterable[Sequence[Any]]) -> list[list[Row]]:
-        return self._session.ask_each(translated(sql), parameters)
+        statement = translated(sql)
+        return self._session.ask_each((statement, each) for each in parameters)
+
+    def select_keys_each(self, questions: Sequence[tuple[str, Iterable[int]]]) -> list[list[Row]]:
+        """Bounded by what one answer may hold: few keys are asked for together, many one question after the other."""
+        wanted = [(sql, set(keys)) for sql, keys in questions]
+        if sum(len(keys) for _, keys in wanted) > KEYS_PER_QUERY:
+            return [self.select_keys(sql, keys) for sql, keys in wanted]
+        return self._session.ask_each((translated(sql), [integers(sorted(keys))]) for sql, keys in wanted)
 
     def select_keys(self, sql: str, keys: Iterable[int], parameters: Sequence[Any] = ()) -> list[Row]:
         ordered = sorted(set(keys))
