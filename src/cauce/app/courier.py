@@ -25,8 +25,8 @@ from standardwebhooks import Webhook
 
 from cauce import __version__
 from cauce.commerce.stock import feed
+from cauce.commerce.stock.api import Hook
 from cauce.commerce.stock.hooks import SECURE, Delivered, Undelivered, checked_address, due_hooks, wish_of
-from cauce.commerce.stock.store import Hook
 from cauce.errors import CauceError, Forbidden
 
 if TYPE_CHECKING:

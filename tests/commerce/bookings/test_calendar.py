@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from cauce.commerce.bookings import api
-from cauce.commerce.bookings.calendar import LINK_DAYS, STATUS, Feed, Links, written
+from cauce.commerce.bookings.calendar import LINK_DAYS, STATUS, Calendars, Feed, written
 from cauce.commerce.bookings.nouns import Booking, Resource
 from cauce.errors import NotFound
 from cauce.model import from_iso
@@ -24,7 +24,7 @@ BOOKED = Booking(
     id=17, resource="room", start=TEN, end=TEN + HOUR, party=2, state="confirmed", due=0,
     owners=("email:ana@tienda.es",), note="talla M", at=TEN - DAY, changed=TEN - DAY,
 )  # fmt: skip
-LINKS = Links(b"s" * 32)
+LINKS = Calendars(b"s" * 32)
 
 
 def events(*bookings: Booking, is_staff: bool = False) -> list[icalendar.Event]:
@@ -66,7 +66,7 @@ def test_a_link_opens_what_it_was_made_for_and_nothing_else(noise: bytes, place:
     assert LINKS.opened(link, TEN) == 17
     place %= len(link)
     changed = link[:place] + ("A" if link[place] != "A" else "B") + link[place + 1 :]
-    for wrong in (changed, link[:-1], noise.hex(), "ñ", "", Links(b"t" * 32).link(BOOKED)):
+    for wrong in (changed, link[:-1], noise.hex(), "ñ", "", Calendars(b"t" * 32).link(BOOKED)):
         with pytest.raises(NotFound):
             LINKS.opened(wrong, TEN)
     with pytest.raises(NotFound, match="run out"):

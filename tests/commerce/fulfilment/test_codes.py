@@ -67,17 +67,17 @@ def test_codes_come_of_the_secret_and_of_nothing_that_is_stored(secret, order):
 @given(SECRETS, NUMBERS, st.integers(1, 2**53), st.integers(0, 200), st.characters())
 def test_a_link_opens_its_order_and_a_changed_one_nothing(secret, order, until, place, letter):
     keys = Keys(secret)
-    link = keys.link(order, until)
-    assert keys.opened(link, until - 1).order == order
+    link = keys.links.link(order, until)
+    assert keys.links.opened(link, until - 1).id == order
     with pytest.raises(NotFound, match="run out"):
-        keys.opened(link, until)
+        keys.links.opened(link, until)
     changed = link[: place % len(link)] + letter + link[place % len(link) + 1 :]
     try:
-        assert keys.opened(changed, 0) == (order, until)  # the last character may hold bits that mean nothing
+        assert keys.links.opened(changed, 0) == (order, until)  # the last character may hold bits that mean nothing
     except NotFound:
         assert changed != link
     with pytest.raises(NotFound):
-        Keys(secret[::-1] + b"!").opened(link, 0)
+        Keys(secret[::-1] + b"!").links.opened(link, 0)
 
 
 def test_nobody_guesses_a_code_by_trying_for_a_day():

@@ -23,6 +23,7 @@ from cauce.commerce.baskets.changing import (
 from cauce.commerce.baskets.rules import LineState
 from cauce.commerce.baskets.store import BASKET, BASKETS, HOMES, KINDS, MERGED, OPEN, TABLES, WISH_LIST, Basket
 from cauce.commerce.catalogue import api as catalogue
+from cauce.commerce.transact.asking import marks
 from cauce.engines.api import Row
 from cauce.errors import NotFound
 
@@ -103,8 +104,11 @@ class Asked(NamedTuple):
 
 def of_owners(rows: Rows, owners: Sequence[str], asked: Asked, *, kind: str = BASKET) -> Shown:
     """The baskets of all identifiers of a person, as one; nothing is changed."""
-    marks = ", ".join("?" * len(owners)) or "''"
-    found = rows.select(f"select basket from {HOMES.name} where kind = ? and owner in ({marks})", (kind, *owners))
+    if not owners:
+        return _shown(rows, [], kind, asked)
+    found = rows.select(
+        f"select basket from {HOMES.name} where kind = ? and owner in ({marks(owners)})", (kind, *owners)
+    )
     baskets = {one.id: one for (id_,) in found if (one := _root(rows, id_)) and _is_open(one, asked.now)}
     return _shown(rows, list(baskets.values()), kind, asked)
 

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hmac
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from typing import NamedTuple
 
 import icalendar
-import msgspec
 
 from cauce.commerce.bookings import rules
 from cauce.commerce.bookings.nouns import Booking, Resource
 from cauce.commerce.catalogue.rules.codes import zone_info
-from cauce.errors import NotFound
+from cauce.commerce.links import Links
 from cauce.model.time import DAY, SECOND, to_datetime
 
 MEDIA = "text/calendar"
 LINK_DAYS = 400
 """How long a link works after the booking that it was made for."""
-LINK_CHARACTERS_MAX = 200
-SIGNATURE_BYTES = 16
 STATUS = {
     rules.HELD: "TENTATIVE",
     rules.OFFERED: "TENTATIVE",
@@ -80,35 +74,20 @@ def _event(feed: Feed, booking: Booking, resource: Resource) -> icalendar.Event:
     return event
 
 
-class Links:
-    """Makes and opens the links of persons' calendars, with a key of its own, derived from the secret.
+class Calendars:
+    """Makes and opens the links of persons' calendars.
 
     A link names a booking, and so the person whose it is: no identifier stands in it, and merging moves nothing.
     """
 
     def __init__(self, secret: bytes) -> None:
-        self._key = blake2b(secret, digest_size=32, person=b"calendar link").digest()
+        self._links = Links(secret, b"calendar link", "calendar", "Copy it as it was given, whole")
         self.domain = blake2b(secret, digest_size=8, person=b"calendar name").hexdigest() + ".cauce"
 
     def link(self, booking: Booking) -> str:
         """The last step of an address that nobody can make up; the same for the same booking."""
-        body = msgspec.msgpack.encode((booking.id, booking.at + LINK_DAYS * DAY))
-        return base64.urlsafe_b64encode(self._signature(body) + body).decode().rstrip("=")
+        return self._links.link(booking.id, booking.at + LINK_DAYS * DAY)
 
     def opened(self, link: str, now: int) -> int:
         """The booking that a link was made for; NotFound for one that was not made here or whose time is over."""
-        text = link[:LINK_CHARACTERS_MAX]
-        try:
-            packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        except (binascii.Error, ValueError):
-            packed = b""
-        signature, body = packed[:SIGNATURE_BYTES], packed[SIGNATURE_BYTES:]
-        if not hmac.compare_digest(signature, self._signature(body)):
-            raise NotFound("there is no calendar behind this link", hint="Copy it as it was given, whole")
-        booking, until = msgspec.msgpack.decode(body, type=tuple[int, int])
-        if until <= now:
-            raise NotFound("this link has run out")
-        return booking
-
-    def _signature(self, body: bytes) -> bytes:
-        return blake2b(body, key=self._key, digest_size=SIGNATURE_BYTES).digest()
+        return self._links.opened(link, now).id

@@ -24,7 +24,7 @@ from cauce.commerce.fulfilment.desk import (
     WentBack,
 )
 from cauce.commerce.fulfilment.following import following
-from cauce.commerce.fulfilment.keys import Keys, Link
+from cauce.commerce.fulfilment.keys import Keys
 from cauce.commerce.fulfilment.picking import ACTIONS as _PICKING
 from cauce.commerce.fulfilment.picking import SHORT_REASONS, Pick, Picked, Send, Sent, Taken, Unpick
 from cauce.commerce.fulfilment.returning import ACTIONS as _RETURNING
@@ -75,7 +75,6 @@ __all__ = [
     "HandedOver",
     "InForce",
     "Keys",
-    "Link",
     "NewCode",
     "NotCollected",
     "Pick",

@@ -157,11 +157,11 @@ class Counter:
 
     def link(self, seen: PickupSeen) -> str:
         """The address that leads the person, and nobody else, to the order's code; always the same."""
-        return f"{self._public_url}{COLLECT}/{self._keys.link(seen.order_id, seen.at + LINK_DAYS * DAY)}"
+        return f"{self._public_url}{COLLECT}/{self._keys.links.link(seen.order_id, seen.at + LINK_DAYS * DAY)}"
 
     def opened(self, link: str) -> PickupSeen:
         """The pick-up behind the last step of a link; NotFound."""
-        return pickup_by_id(self._commerce, self._keys.opened(link, self._commerce.now).order)
+        return pickup_by_id(self._commerce, self._keys.links.opened(link, self._commerce.now).id)
 
     def code(self, seen: PickupSeen) -> str:
         """The code of a pick-up, only for the person; NotFound when it has none now."""
@@ -171,7 +171,7 @@ class Counter:
 
     def arrive(self, link: str, *, bay: str = "", vehicle: str = "", key: str = "") -> PickupState:
         """The person behind a link is here."""
-        order = self._keys.opened(link, self._commerce.now).order
+        order = self._keys.links.opened(link, self._commerce.now).id
         found: PickupState = self._commerce.do(Arrive(key=key, order=order, bay=bay, vehicle=vehicle))
         return found
 

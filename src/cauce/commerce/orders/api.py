@@ -41,6 +41,7 @@ __all__ = [
     "change",
     "confirm",
     "expired",
+    "is_known",
     "line",
     "lines_of",
     "moves_to",
@@ -85,6 +86,11 @@ def advance(
 def order(work: Work, id_: int) -> Order:
     """The order; NotFound."""
     return work.need(ORDERS, id_)
+
+
+def is_known(work: Work, number: str) -> bool:
+    """Whether an order has this number."""
+    return work.get(NUMBERS, number) is not None
 
 
 def numbered(work: Work, number: str) -> Order:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from cauce.commerce.ledger import api as ledger
 from cauce.commerce.orders.store import Allocation
 from cauce.commerce.stock import api as stock
-from cauce.commerce.stock.levels import owed
-from cauce.commerce.stock.store import FREE, OVERSOLD, SOLD, place_of
+from cauce.commerce.stock.api import FREE, OVERSOLD, SOLD, owed, place_of
 from cauce.commerce.transact.work import Work
 from cauce.errors import Ended
 

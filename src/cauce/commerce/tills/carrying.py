@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
 
 from cauce.commerce.catalogue import api as catalogue
-from cauce.commerce.ledger import api as ledger
-from cauce.commerce.orders.store import NUMBERS
+from cauce.commerce.orders import api as orders
+from cauce.commerce.stock.api import DAMAGED, FREE, OVERSOLD, SHRINKAGE, SOLD, SUPPLIER, shelf_needs
 from cauce.commerce.stock.counting import Count, Counted, count
 from cauce.commerce.stock.facts import Entry, Side, carried
-from cauce.commerce.stock.store import (
-    DAMAGED,
-    FREE,
-    LEVELS,
-    OVERSOLD,
-    SHRINKAGE,
-    SOLD,
-    STOCKS,
-    SUPPLIER,
-    place_of,
-    stock_id,
-)
 from cauce.commerce.tills import observing, ordering
 from cauce.commerce.tills.deeds import AnyDeed, Cancel, Capture, Goods, Levels, Line, Order, Return, Sale
 from cauce.commerce.tills.store import (
@@ -109,7 +97,7 @@ def _is_order(work: Work, number: str, receipt: int) -> bool:
     row = ordering.named(work, number)
     receipts = [*msgspec.json.decode(row.receipts, type=list[int]), receipt]
     work.put(ORDERS_NAMED, row._replace(receipts=msgspec.json.encode(receipts).decode()))
-    return bool(row.recorded) or work.get(NUMBERS, number) is not None
+    return bool(row.recorded) or orders.is_known(work, number)
 
 
 def _return(work: Work, deed: Return) -> tuple[bool, int]:
@@ -225,18 +213,10 @@ def needs(deed: AnyDeed) -> Iterator[tuple[Records[Any], int]]:
         sold_at = (deed.sold_at,) if isinstance(deed, Return) and deed.sold_at else ()
         for line in deed.lines:
             for place in (deed.place, *sold_at) if line.sku else ():
-                yield from _shelf(line.sku, place, names)
+                yield from shelf_needs(line.sku, place, names)
 
 
 _TILL_ACCOUNTS = frozenset((FREE, SOLD, OVERSOLD))
-
-
-def _shelf(sku: str, place: str, names: Iterable[str]) -> Iterator[tuple[Records[Any], int]]:
-    id_ = stock_id(sku, place)
-    yield LEVELS, id_
-    yield STOCKS, id_
-    for name in names:
-        yield ledger.ACCOUNTS, ledger.id_of(place_of(sku, place, name))
 
 
 # -- once -------------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from cauce.client.types import bookings as types
 from cauce.client.types.basics import Nothing, Page
 from cauce.commerce.bookings import api, nouns
 from cauce.commerce.bookings.booking import Attend, Book, CancelBooking, ConfirmBooking, MoveBooking, StopWaiting, Wait
-from cauce.commerce.bookings.calendar import MEDIA, Feed, Links, written
+from cauce.commerce.bookings.calendar import MEDIA, Calendars, Feed, written
 from cauce.commerce.bookings.resources import PutResource, RetireResource
 from cauce.commerce.catalogue import api as catalogue
 from cauce.errors import Conflict, DefinitionInvalid, Ended, NotFound, Shortage, Unreadable
@@ -263,12 +263,12 @@ def link_of(platform: Platform, owners: Iterable[str]) -> str:
     if not found:
         raise NotFound("nothing is booked for them", hint="Their calendar begins with their first booking")
     latest = max(found, key=lambda booking: booking.id)
-    return f"{str(platform.settings.public_url).rstrip('/')}{CALENDAR}/{Links(platform.secret).link(latest)}"
+    return f"{str(platform.settings.public_url).rstrip('/')}{CALENDAR}/{Calendars(platform.secret).link(latest)}"
 
 
 def opened_calendar(platform: Platform, link: str) -> bytes:
     """The calendar of the person behind a link: of all identifiers that are theirs now. NotFound."""
-    links, commerce = Links(platform.secret), platform.commerce
+    links, commerce = Calendars(platform.secret), platform.commerce
     booking = api.find(commerce.reader, links.opened(link.removesuffix(".ics"), commerce.now))
     owners = [each for owner in booking.owners for each in identifiers_of(platform, owner)]
     found = api.itinerary(commerce.reader, owners, commerce.now - FEED_DAYS_BACK * DAY, commerce.now + FEED_DAYS * DAY)
@@ -294,7 +294,7 @@ def staff_calendar(platform: Platform, resource: str, place: str) -> bytes:
     first, last = commerce.now - FEED_DAYS_BACK * DAY, commerce.now + FEED_DAYS * DAY
     found = api.bookings(commerce.reader, first, last, resource_id=resource, place=place)
     resources = resources_named(platform, (each.resource for each in found))
-    return written(Feed(name, Links(platform.secret).domain, is_staff=True), found, resources)
+    return written(Feed(name, Calendars(platform.secret).domain, is_staff=True), found, resources)
 
 
 NEW_RESOURCE = {

@@ -10,9 +10,8 @@ from cauce.app.courier import secret_of
 from cauce.client.types import stock as types
 from cauce.client.types.basics import Nothing, Page
 from cauce.commerce.stock import api, counting, hooks, keeping, limits, moving, questions, reserving, supply
-from cauce.commerce.stock.api import Entry
+from cauce.commerce.stock.api import Entry, Task
 from cauce.commerce.stock.feed import Wish
-from cauce.commerce.stock.store import Task
 from cauce.errors import DefinitionInvalid, Ended, NotFound, Shortage, TooLarge, Unreadable
 from cauce.http.api.moments import told, told_if_any
 from cauce.http.api.operation import AnyCall, Call, Operation

@@ -14,6 +14,7 @@ from typing import IO
 import msgspec
 
 from cauce.commerce.proof import CHECKS, Broken, broken
+from cauce.commerce.transact.asking import marks
 from cauce.engines.api import Tables
 from cauce.testing.storm.engines import opened
 from cauce.testing.storm.victim import Acknowledged
@@ -146,8 +147,8 @@ class Storm:
             tables.close()
 
     def _compare(self, tables: Tables, keys: list[str]) -> None:
-        marks = ", ".join("?" * len(keys))
-        kept: dict[str, str] = dict(tables.select(f"select key, answer from command where key in ({marks})", keys))
+        asked = f"select key, answer from command where key in ({marks(keys)})"
+        kept: dict[str, str] = dict(tables.select(asked, keys))
         for key in keys:
             if kept.get(key) != self._told[key]:
                 self._lost.append(f"{key}: told {self._told[key][:200]}, kept {str(kept.get(key))[:200]}")
