@@ -50,8 +50,8 @@ class Commerce:
         return await self.writer.ask(command)
 
     def erase(self, owners: Sequence[str]) -> None:
-        """Takes a person, known by identifiers (`kind:value`), out of baskets, orders and bookings."""
-        for command in erasing(tuple(owners)):
+        """Takes a person, known by identifiers (`kind:value`), out of everything but the ledger, which names nobody."""
+        for command in erasing(self.reader, tuple(dict.fromkeys(owners))):
             self.do(command)
 
     @property

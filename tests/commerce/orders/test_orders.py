@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cauce.commerce.orders import questions, rules
-from cauce.commerce.orders.changing import Advance, Cancel, Change, EraseFromOrders, Return
+from cauce.commerce.orders.changing import Advance, Cancel, Change, Return
+from cauce.commerce.orders.erasing import EraseFromOrders
 from cauce.commerce.orders.outside import FactLine, RecordOrder
 from cauce.commerce.orders.paying import Pay, RecordPayment
 from cauce.commerce.orders.placing import Confirm, NewLine, Part, PlaceOrder

@@ -6,7 +6,17 @@ import msgspec
 
 from cauce.commerce.loyalty import lots, programmes
 from cauce.commerce.loyalty.members import enrolled, reviewed
-from cauce.commerce.loyalty.store import ADJUSTED, HEADS, LOTS, MEMBERS, Lot, counter
+from cauce.commerce.loyalty.store import (
+    ADJUSTED,
+    ADJUSTMENTS,
+    HEADS,
+    LOTS,
+    MEMBERS,
+    Adjustment,
+    Lot,
+    adjustment_word,
+    counter,
+)
 from cauce.commerce.transact.carrier import Action, Command
 from cauce.commerce.transact.facts import Told
 from cauce.commerce.transact.work import Work
@@ -61,7 +71,9 @@ def adjust(work: Work, command: Adjust) -> Adjusted:
         raise DefinitionInvalid(
             f"member: expected one of {', '.join(programme.members)}, as {programme.programme} wants, got {kind[:40]!r}"
         )
-    other, why = counter(programme.programme, ADJUSTED), f"{command.why.strip()} ({command.by})"
+    id_ = work.number("loyalty_adjustment")
+    work.append(ADJUSTMENTS, Adjustment(id_, programme.programme, command.member, command.why.strip(), command.by))
+    other, why = counter(programme.programme, ADJUSTED), adjustment_word(id_)
     if command.points > 0:
         enrolled(work, programme.programme, command.member, work.now, _circle(work, command))
         lot = lots.new_lot(work, programme, command.member, "by hand", work.now)

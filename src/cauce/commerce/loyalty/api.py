@@ -20,6 +20,7 @@ from cauce.commerce.loyalty.redeeming import OWNER, Redeemed, expired, shown
 from cauce.commerce.loyalty.rules import Line, ReturnedLine
 from cauce.commerce.loyalty.statement import Movement, Statement, moved, statement_of
 from cauce.commerce.loyalty.store import (
+    ADJUSTMENTS,
     BOOK,
     COMPLETED,
     COUNTERS,
@@ -34,6 +35,7 @@ from cauce.commerce.loyalty.store import (
     Lot,
     Purchase,
     Version,
+    adjustment_word,
     counter,
     debt_place,
     reward_place,
@@ -205,7 +207,8 @@ def statement(
             if programme in ("", code) and _members(reader, code, identifiers):
                 own = _accounts(reader, code, identifiers)
                 counters = {ledger.id_of(counter(code, name)): name for name in COUNTERS}
-                found.append(statement_of(code, moved(_transfers(reader, own), own, counters), since, until))
+                history = moved(_transfers(reader, own), own, counters, _words(reader, identifiers))
+                found.append(statement_of(code, history, since, until))
         return tuple(found)
 
 
@@ -308,15 +311,23 @@ def found_programme(reader: Reader, programme: str) -> tuple[Head, Programme]:
 # -- parts ------------------------------------------------------------------------------------------------------
 
 
-def _members(reader: Reader, programme: str, identifiers: Sequence[str]) -> list[tuple[str, int]]:
-    """Those of the identifiers that are members, and since when."""
+def _members(reader: Reader, programme: str, identifiers: Sequence[str]) -> list[tuple[str, int, int]]:
+    """Those of the identifiers that are members, since when, and by which number."""
     if not identifiers:
         return []
     rows = reader.select(
-        f"select member, since from {MEMBERS.name} where programme = ? and member in ({marks(identifiers)})",
+        f"select member, since, number from {MEMBERS.name} where programme = ? and member in ({marks(identifiers)})",
         (programme, *identifiers),
     )
-    return [(row[0], row[1]) for row in rows]
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def _words(reader: Reader, identifiers: Sequence[str]) -> dict[str, str]:
+    """Why points were given or taken by hand, by what the ledger says of it."""
+    rows = reader.select(
+        f"select {ADJUSTMENTS.columns} from {ADJUSTMENTS.name} where member in ({marks(identifiers)})", identifiers
+    )
+    return {adjustment_word(row.id): f"{row.why} ({row.by})" for row in map(ADJUSTMENTS.of, rows)}
 
 
 def _lots(reader: Reader, programme: str, identifiers: Sequence[str], more: str = "") -> list[Lot]:
@@ -331,7 +342,8 @@ def _lots(reader: Reader, programme: str, identifiers: Sequence[str], more: str 
 def _accounts(reader: Reader, programme: str, identifiers: Sequence[str]) -> frozenset[int]:
     """The ledger's accounts of these members."""
     held = {ledger.id_of(place_of(lot)) for lot in _lots(reader, programme, identifiers)}
-    return frozenset(held | {ledger.id_of(debt_place(programme, member)) for member in identifiers})
+    members = _members(reader, programme, identifiers)
+    return frozenset(held | {ledger.id_of(debt_place(programme, number)) for _, _, number in members})
 
 
 def _transfers(reader: Reader, own: frozenset[int]) -> list[ledger.Transfer]:
@@ -348,13 +360,13 @@ def _balance(
     reader: Reader,
     programme: Programme,
     identifiers: Sequence[str],
-    members: Sequence[tuple[str, int]],
+    members: Sequence[tuple[str, int, int]],
     now: int,
 ) -> Balance:
     code = programme.programme
     lots = _lots(reader, code, identifiers, " and open <> 0")
     ids = {lot.id: ledger.id_of(place_of(lot)) for lot in lots}
-    debts = [ledger.id_of(debt_place(code, member)) for member in identifiers]
+    debts = [ledger.id_of(debt_place(code, number)) for _, _, number in members]
     rows = reader.select_keys(
         f"select {ledger.ACCOUNTS.columns} from account where id in {{keys}}", [*ids.values(), *debts]
     )
@@ -369,8 +381,8 @@ def _balance(
     free = sum(each.points - each.held for each in live if each.starts <= now)
     bought = purchases(reader, identifiers, code, COUNTED_MAX) if programme.tiers.levels else []
     return Balance(
-        programme=code, name=programme.name, members=tuple(member for member, _ in members),
-        since=min(since for _, since in members), points=sum(each.points for each in left) - owed,
+        programme=code, name=programme.name, members=tuple(member for member, _, _ in members),
+        since=min(since for _, since, _ in members), points=sum(each.points for each in left) - owed,
         available=max(0, free - owed), held=sum(each.held for each in left),
         coming=sum(each.points - each.held for each in live if each.starts > now),
         overdue=sum(each.points - each.held for each in left if each.expires <= now), owed=owed, lots=tuple(left),

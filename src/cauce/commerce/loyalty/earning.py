@@ -22,6 +22,7 @@ from cauce.commerce.loyalty.store import (
     DOCUMENTS,
     HEADS,
     ISSUED,
+    MEMBERS,
     PURCHASES,
     RETURNS,
     Document,
@@ -49,6 +50,8 @@ class Earn(Command, frozen=True, kw_only=True):
 
     `documents` are all names that the purchase is known by (order, receipt), `who` all identifiers of the person
     (`kind:value`, normalised), the most personal first; `programme` "" means every programme; `at` in microseconds.
+    What one that `leads` says holds, whatever other documents say of the same purchase; it may be said anew with more
+    lines, at the same `at`.
     """
 
     documents: tuple[str, ...]
@@ -60,6 +63,7 @@ class Earn(Command, frozen=True, kw_only=True):
     currency: str = ""
     event: str = PURCHASE
     programme: str = ""
+    leads: bool = False
 
 
 class ClawBack(Command, frozen=True, kw_only=True):
@@ -115,6 +119,8 @@ def claw_back(work: Work, command: ClawBack) -> tuple[Points, ...]:
     answers = []
     for document in work.select(DOCUMENTS, "document = ? order by programme", command.document):
         purchase = work.need(PURCHASES, document.purchase)
+        if not purchase.member:
+            continue  # whose it was is erased, and their points with them
         _count_returns(work, purchase)
         purchase = work.need(PURCHASES, purchase.id)
         answers.append(_shown(purchase, again=False))
@@ -126,14 +132,14 @@ def claw_back(work: Work, command: ClawBack) -> tuple[Points, ...]:
 
 def _earned(work: Work, head: Head, command: Earn) -> Points | None:
     known = _known(work, head.programme, command.documents)
-    if known:
+    if known and (not command.leads or any(each.leads for each in known)):
         return _once_more(work, head, command, known)
     programme = programmes.at(work, head, command.at)
     member = programme.member_of(command.who)
     if not member:
         return None
     circle = circle_of(member, command.who)
-    bought = Bought(command.event, command.at, command.channel, command.place, command.currency, command.lines)
+    bought = _bought(command)
     found = rules.earned(programme, bought)
     if command.event != PURCHASE and not any(found.micro):
         return None
@@ -142,34 +148,60 @@ def _earned(work: Work, head: Head, command: Earn) -> Points | None:
         at=command.at, received=work.now, event=command.event, channel=command.channel,
         amount=found.amount if command.event == PURCHASE else 0, base=sum(found.micro), tier="", points=0, clawed=0,
         lot=lots.new_lot(work, programme, member, command.documents[0], command.at).id,
-        bought=msgspec.json.encode(bought).decode(), returned="[]", circle=msgspec.json.encode(circle).decode(),
-        same_as=0,
+        bought=msgspec.json.encode(bought).decode(), returned="[]", leads=int(command.leads), same_as=0,
     )  # fmt: skip
     work.append(PURCHASES, purchase)
+    before = sum(each.points for each in known)
+    _joined(work, purchase, known)
     _name(work, purchase, command.documents)
     enrolled(work, head.programme, member, command.at, circle)
     _count_returns(work, purchase, told=False)
     _recount(work, head, circle, command.at)
     purchase = work.need(PURCHASES, purchase.id)
-    _tell_earned(work, purchase)
+    _tell_earned(work, purchase, before)
     reviewed(work, head, member, circle, command.channel)
-    return _shown(purchase, again=False)
+    return _shown(purchase, again=bool(known))
 
 
 def _once_more(work: Work, head: Head, command: Earn, known: list[Purchase]) -> Points:
     """A purchase that is known: its new names are noted; when it stood there twice, the later one earns nothing."""
-    first, *doubles = sorted(known, key=lambda each: (each.at, each.document, each.id))
+    first, *doubles = sorted(known, key=lambda each: (-each.leads, each.at, each.document, each.id))
+    before = sum(each.points for each in known)
     _name(work, first, command.documents)
+    _joined(work, first, doubles)
+    if command.leads and first.member:
+        first = _restated(work, head, first, command)
+    _count_returns(work, work.need(PURCHASES, first.id), anew=True)
+    first = work.need(PURCHASES, first.id)
+    if command.leads:
+        _tell_earned(work, first, before)
+    for member in dict.fromkeys([first.member, *(each.member for each in doubles)]):
+        if member:
+            reviewed(work, head, member, circle_of(member, command.who), command.channel)
+    return _shown(first, again=True)
+
+
+def _joined(work: Work, first: Purchase, doubles: Iterable[Purchase]) -> None:
+    """Purchases that turned out to be one: only the first of them earns; an erased person's stay as they were."""
     for double in doubles:
         work.put(PURCHASES, double._replace(same_as=first.id))
         for document in work.select(DOCUMENTS, "purchase = ?", double.id):
             work.put(DOCUMENTS, document._replace(purchase=first.id))
-        _give(work, work.need(PURCHASES, double.id), Given("", 0))
-    _count_returns(work, work.need(PURCHASES, first.id), anew=True)
-    for member in dict.fromkeys([first.member, *(each.member for each in doubles)]):
-        circle = circle_of(member, command.who)
-        reviewed(work, head, member, circle, command.channel)
-    return _shown(work.need(PURCHASES, first.id), again=True)
+        if double.member:
+            _give(work, work.need(PURCHASES, double.id), Given("", 0))
+
+
+def _restated(work: Work, head: Head, purchase: Purchase, command: Earn) -> Purchase:
+    """The purchase with what is known by now to have been bought; when it happened stays."""
+    bought = msgspec.structs.replace(_bought(command), at=purchase.at)
+    found = rules.earned(programmes.at(work, head, purchase.at), bought)
+    return work.put(PURCHASES, purchase._replace(
+        bought=msgspec.json.encode(bought).decode(), amount=found.amount, base=sum(found.micro),
+    ))  # fmt: skip
+
+
+def _bought(command: Earn) -> Bought:
+    return Bought(command.event, command.at, command.channel, command.place, command.currency, command.lines)
 
 
 def _known(work: Work, programme: str, documents: Iterable[str]) -> list[Purchase]:
@@ -189,11 +221,19 @@ def circle_of(member: str, who: Iterable[str]) -> list[str]:
     return list(dict.fromkeys((member, *sorted(who))))[: lots.CIRCLE_MAX]
 
 
+def _circle(work: Work, purchase: Purchase) -> list[str]:
+    """The identifiers that its member was last counted with."""
+    found = work.get(MEMBERS, purchase.programme, purchase.member)
+    return msgspec.json.decode(found.circle, type=list[str]) if found else [purchase.member]
+
+
 # -- returns ----------------------------------------------------------------------------------------------------
 
 
 def _count_returns(work: Work, purchase: Purchase, *, told: bool = True, anew: bool = False) -> None:
     """Takes back what the returns known under any of its names come to; and counts anew what came after them."""
+    if not purchase.member:
+        return
     names = [each.document for each in work.select(DOCUMENTS, "purchase = ?", purchase.id)]
     rows = work.select(RETURNS, f"document in ({marks(names)})", *names)
     came = {row.id: row for row in sorted(rows, key=lambda row: (row.id, row.document))}
@@ -206,7 +246,7 @@ def _count_returns(work: Work, purchase: Purchase, *, told: bool = True, anew: b
     before = purchase
     purchase = work.put(PURCHASES, purchase._replace(returned=msgspec.json.encode(returned).decode()))
     _give(work, purchase, Given(purchase.tier, purchase.points))
-    circle = msgspec.json.decode(purchase.circle, type=list[str])
+    circle = _circle(work, purchase)
     _recount(work, head, circle, min([purchase.at, *(row.at for row in came.values())] if anew else
                                      [row.at for row in came.values()]))  # fmt: skip
     after = work.need(PURCHASES, purchase.id)
@@ -293,13 +333,14 @@ def _give(work: Work, purchase: Purchase, given: Given) -> None:
 # -- telling ----------------------------------------------------------------------------------------------------
 
 
-def _tell_earned(work: Work, purchase: Purchase) -> None:
-    if purchase.points:
-        _tell(work, purchase, "Loyalty Points Earned", purchase.points)
+def _tell_earned(work: Work, purchase: Purchase, before: int) -> None:
+    """Of points that are new: `before` is what the same purchase had earned by other names."""
+    if purchase.points > before:
+        _tell(work, purchase, "Loyalty Points Earned", purchase.points - before)
 
 
 def _tell(work: Work, purchase: Purchase, name: str, points: int) -> None:
-    circle = msgspec.json.decode(purchase.circle, type=tuple[str, ...])
+    circle = tuple(_circle(work, purchase))
     free = sum(free for _, free in lots.spendable(work, purchase.programme, circle))
     work.tell(Told(
         name=name, at=work.now, channel=purchase.channel, who=circle,

@@ -8,7 +8,7 @@ from cauce.commerce.ledger import api as ledger
 from cauce.commerce.ledger.api import Place
 from cauce.commerce.loyalty.definition import Programme
 from cauce.commerce.loyalty.rules import lot_span
-from cauce.commerce.loyalty.store import EXPIRED, LOTS, RUN_OUT, Lot, counter, debt_place, lot_place
+from cauce.commerce.loyalty.store import EXPIRED, LOTS, MEMBERS, RUN_OUT, Lot, counter, debt_place, lot_place
 from cauce.commerce.transact.asking import marks
 from cauce.commerce.transact.work import Work
 
@@ -24,7 +24,7 @@ def new_lot(work: Work, programme: Programme, member: str, source: str, at: int)
 
 
 def place_of(lot: Lot) -> Place:
-    return lot_place(lot.programme, lot.member, lot.id)
+    return lot_place(lot.programme, lot.id)
 
 
 def available(work: Work, lot: Lot) -> int:
@@ -52,15 +52,22 @@ def spendable(work: Work, programme: str, members: Sequence[str]) -> list[tuple[
 
 def owed(work: Work, programme: str, members: Iterable[str]) -> int:
     """Points that members owe, because a return took them back after they were spent."""
-    return -sum(ledger.account(work, debt_place(programme, member)).posted for member in members)
+    debts = (debt_of(work, programme, member) for member in members)
+    return -sum(ledger.account(work, debt).posted for debt in debts if debt)
+
+
+def debt_of(work: Work, programme: str, member: str) -> Place | None:
+    """Where stands what somebody owes; None for whoever is no member."""
+    found = work.get(MEMBERS, programme, member)
+    return debt_place(programme, found.number) if found else None
 
 
 def deposit(work: Work, lot_id: int, amount: int, giver: Place, why: str) -> None:
     """Puts points into a lot; what its member owes is paid first."""
     lot = work.need(LOTS, lot_id)
-    debt = debt_place(lot.programme, lot.member)
-    repaid = min(amount, -ledger.account(work, debt).posted) if lot.expires > work.now else 0
-    if repaid > 0:
+    debt = debt_of(work, lot.programme, lot.member)
+    repaid = min(amount, -ledger.account(work, debt).posted) if debt and lot.expires > work.now else 0
+    if debt and repaid > 0:
         ledger.move(work, giver, debt, repaid, why)
     if amount > repaid:
         ledger.move(work, giver, place_of(lot), amount - repaid, why)
@@ -85,7 +92,8 @@ def withdraw(work: Work, lot_id: int, amount: int, taker: Place, why: str) -> No
         if other.id != lot_id and other.expires > work.now:
             amount -= take(work, other, amount, taker, why)
     if amount:
-        ledger.move(work, debt_place(lot.programme, lot.member), taker, amount, why)
+        number = work.need(MEMBERS, lot.programme, lot.member).number
+        ledger.move(work, debt_place(lot.programme, number), taker, amount, why)
 
 
 def take(work: Work, lot: Lot, amount: int, taker: Place, why: str) -> int:
@@ -104,12 +112,12 @@ def close_if_empty(work: Work, lot_id: int) -> None:
         work.put(LOTS, lot._replace(open=0))
 
 
-def lapse(work: Work, lot_id: int) -> int:
+def lapse(work: Work, lot_id: int, why: str = "") -> int:
     """What is free in a lot that ran out expires; how much it was. What is promised to somebody may still be spent."""
     lot = work.need(LOTS, lot_id)
     amount = available(work, lot)
     if amount:
-        ledger.move(work, place_of(lot), counter(lot.programme, EXPIRED), amount, lot.source)
+        ledger.move(work, place_of(lot), counter(lot.programme, EXPIRED), amount, why or lot.source)
     is_promised = ledger.account(work, place_of(lot)).pending > 0
     work.put(LOTS, work.need(LOTS, lot_id)._replace(lapsed=lot.lapsed + amount, open=RUN_OUT if is_promised else 0))
     return amount
@@ -121,8 +129,8 @@ def settle(work: Work, lot_id: int) -> None:
     if lot.expires <= work.now:
         lapse(work, lot_id)
         return
-    debt = debt_place(lot.programme, lot.member)
-    paid = min(available(work, lot), -ledger.account(work, debt).posted)
-    if paid > 0:
+    debt = debt_of(work, lot.programme, lot.member)
+    paid = min(available(work, lot), -ledger.account(work, debt).posted) if debt else 0
+    if debt and paid > 0:
         ledger.move(work, place_of(lot), debt, paid, "debt paid")
         close_if_empty(work, lot_id)

@@ -23,7 +23,8 @@ def enrolled(work: Work, programme: str, member: str, at: int, circle: Sequence[
     found = work.get(MEMBERS, programme, member)
     told = msgspec.json.encode(list(circle)).decode()
     if found is None:
-        return work.put(MEMBERS, Member(programme, member, at, "", 0, FOREVER, told))
+        number = work.number("loyalty_member")
+        return work.put(MEMBERS, Member(programme, member, at, "", 0, FOREVER, told, number))
     return work.put(MEMBERS, found._replace(since=min(found.since, at), circle=told))
 
 

@@ -168,7 +168,7 @@ def taken_of(redemption: Redemption) -> tuple[Taken, ...]:
 
 
 def shown(found: Redemption) -> Redeemed:
-    members = tuple(dict.fromkeys(each.member for each in taken_of(found) if each.lot))
+    members = tuple(dict.fromkeys(each.member for each in taken_of(found) if each.member))
     return Redeemed(
         found.id, found.programme, found.reward, found.name, found.points, found.state, found.at, found.due,
         found.ended, found.channel, found.document, members,

@@ -55,15 +55,20 @@ class Moved(NamedTuple):
     cause: str
 
 
-def moved(transfers: Iterable[Transfer], own: frozenset[int], counters: Mapping[int, str]) -> list[Moved]:
-    """What transfers did to a member whose accounts are `own`, oldest first; what stays with them is left out."""
+def moved(
+    transfers: Iterable[Transfer], own: frozenset[int], counters: Mapping[int, str], words: Mapping[str, str]
+) -> list[Moved]:
+    """What transfers did to a member whose accounts are `own`, oldest first; what stays with them is left out.
+
+    `words` are reasons for people, by what the ledger says instead of them.
+    """
     found = []
     for each in sorted(transfers, key=lambda each: each.id):
         if (each.debit in own) == (each.credit in own):
             continue
         other = each.credit if each.debit in own else each.debit
         points = -each.amount if each.debit in own else each.amount
-        found.append(Moved(each.at, SORTS[counters[other]], points, each.why, each.cause))
+        found.append(Moved(each.at, SORTS[counters[other]], points, words.get(each.why, each.why), each.cause))
     return found
 
 

@@ -44,8 +44,9 @@ class Purchase(NamedTuple):
     """What somebody bought or did, and what it earned.
 
     `base` is millionths of points before the tier's bonus, `points` what it earned with it and within the maxima,
-    `clawed` what returns took back of that. `bought` is JSON of `rules.Bought`, `returned` of `rules.Returned`,
-    `circle` of the identifiers that count with the member's. `same_as` is the purchase that this one turned out to be.
+    `clawed` what returns took back of that. `member` is empty once they were erased. `bought` is JSON of
+    `rules.Bought`, `returned` of `rules.Returned`. `leads` 1: what it says of what was bought holds, whatever other
+    documents say. `same_as` is the purchase that this one turned out to be.
     """
 
     id: int
@@ -64,7 +65,7 @@ class Purchase(NamedTuple):
     lot: int
     bought: str
     returned: str
-    circle: str
+    leads: int
     same_as: int
 
 
@@ -90,7 +91,8 @@ class Return(NamedTuple):
 
 
 class Lot(NamedTuple):
-    """Points of a member that came together and expire together; how many is in the ledger.
+    """Points of a member (empty once they were erased) that came together and expire together; how many is in the
+    ledger.
 
     `source` says where they come from; `lapsed` is what expired of them; `open` 0 when nothing is left, RUN_OUT
     when its time is over and the rest is promised to somebody.
@@ -109,7 +111,7 @@ class Lot(NamedTuple):
 
 class Member(NamedTuple):
     """A member of a programme. `circle` is JSON of the identifiers it was last counted with, `review` when its tier
-    may change by itself."""
+    may change by itself. `number` names the member where nothing is ever removed, as in the ledger."""
 
     programme: str
     member: str
@@ -118,6 +120,17 @@ class Member(NamedTuple):
     tier_since: int
     review: int
     circle: str
+    number: int
+
+
+class Adjustment(NamedTuple):
+    """Why points were given or taken by hand, and who did it: words that the ledger keeps no copy of."""
+
+    id: int
+    programme: str
+    member: str
+    why: str
+    by: str
 
 
 class Redemption(NamedTuple):
@@ -168,9 +181,10 @@ LOTS = records(
     "loyalty_lot", Lot, indexes=(("member", "programme", "open"), ("open", "expires")), checks=("lapsed >= 0",)
 )
 MEMBERS = records("loyalty_member", Member, key_columns=2, indexes=(("member",), ("review",)))
+ADJUSTMENTS = records("loyalty_adjustment", Adjustment, indexes=(("member",),))
 REDEMPTIONS = records("loyalty_redemption", Redemption, indexes=(("programme", "at"), ("state", "due")))
 REDEEMERS = records("loyalty_redeemer", Redeemer, key_columns=2)
-_ALL = (HEADS, VERSIONS, PURCHASES, DOCUMENTS, RETURNS, LOTS, MEMBERS, REDEMPTIONS, REDEEMERS, CURSORS)
+_ALL = (HEADS, VERSIONS, PURCHASES, DOCUMENTS, RETURNS, LOTS, MEMBERS, ADJUSTMENTS, REDEMPTIONS, REDEEMERS, CURSORS)
 TABLES: tuple[Table, ...] = tuple(each.table for each in _ALL)
 
 
@@ -181,14 +195,20 @@ def counter(programme: str, name: str) -> Place:
 
 
 @lru_cache(maxsize=100_000)
-def lot_place(programme: str, member: str, lot: int) -> Place:
-    return Place(BOOK, SEPARATOR.join((programme, member, str(lot))), LOT)
+def lot_place(programme: str, lot: int) -> Place:
+    """Accounts are named by numbers: nothing is ever removed from the ledger, and so it names nobody."""
+    return Place(BOOK, SEPARATOR.join((programme, str(lot))), LOT)
 
 
 @lru_cache(maxsize=100_000)
-def debt_place(programme: str, member: str) -> Place:
-    """What a member owes, as a negative amount: points that a return took back after they were spent."""
-    return Place(BOOK, SEPARATOR.join((programme, member)), DEBT, floor=False)
+def debt_place(programme: str, number: int) -> Place:
+    """What the member with a number owes, as a negative amount: a return took back points after they were spent."""
+    return Place(BOOK, SEPARATOR.join((programme, str(number))), DEBT, floor=False)
+
+
+def adjustment_word(id_: int) -> str:
+    """What the ledger says of points that came or went by hand; the reason stands with the adjustment."""
+    return f"adjustment {id_}"
 
 
 def reward_place(programme: str, reward: str, name: str) -> Place:

@@ -7,7 +7,7 @@ import msgspec
 from cauce.commerce.orders import moves, rules
 from cauce.commerce.orders.moves import Move, Note
 from cauce.commerce.orders.placing import Standing, standing
-from cauce.commerce.orders.store import LINES, ORDERS, OWNERS, Line, Order
+from cauce.commerce.orders.store import LINES, ORDERS, Line, Order
 from cauce.commerce.transact.carrier import Action, Command
 from cauce.commerce.transact.work import Work
 from cauce.errors import Conflict, DefinitionInvalid
@@ -66,12 +66,6 @@ class Return(Command, frozen=True, kw_only=True):
     why: str = ""
 
 
-class EraseFromOrders(Command, frozen=True, kw_only=True):
-    """Takes a person out of their orders: the order stays for the books, nobody's from now on."""
-
-    owners: tuple[str, ...]
-
-
 def advance(work: Work, command: Advance) -> Standing:
     order = work.need(ORDERS, command.order)
     if command.to in (rules.RETURNED, rules.CANCELLED) and not command.where and command.was == (rules.SHIPPED,):
@@ -112,20 +106,6 @@ def bring_back(work: Work, command: Return) -> Standing:
     return standing(moves.change(work, order.id, found, note))
 
 
-def erase(work: Work, command: EraseFromOrders) -> int:
-    """How many orders it was. An order that is another person's too stays theirs, without contact and note."""
-    wanted = set(command.owners)
-    found = {row.order_id: None for owner in command.owners for row in work.select(OWNERS, "owner = ?", owner)}
-    for id_ in found:
-        order = work.need(ORDERS, id_)
-        owners = msgspec.json.decode(order.owners, type=tuple[str, ...])
-        for owner in wanted.intersection(owners):
-            work.drop(OWNERS, owner, id_)
-        left = msgspec.json.encode([owner for owner in owners if owner not in wanted]).decode()
-        work.put(ORDERS, order._replace(owners=left, contact="{}", note=""))
-    return len(found)
-
-
 def moves_to(work: Work, order: Order, to: str, changes: tuple[Change, ...], was: tuple[str, ...] = ()) -> list[Move]:
     """The moves that changes come to. Conflict when nothing of a line can come into that state."""
     if not 0 < len(changes) <= CHANGES_MAX:
@@ -159,5 +139,4 @@ ACTIONS = (
     Action(Advance, advance, Standing),
     Action(Cancel, cancel, Standing),
     Action(Return, bring_back, Standing),
-    Action(EraseFromOrders, erase, int),
 )
