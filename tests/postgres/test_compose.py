@@ -188,7 +188,8 @@ def test_two_intakes_and_two_runners_lose_and_double_nothing(tmp_path: Path, url
         assert sorted(ids) == sorted(acknowledged)
         assert platform.status()["adds_up"]
         assert [check for check in verified(platform) if not check.good] == []
-        assert platform.replay().equal
+        report = platform.replay()
+        assert report.equal, [table for table in report.tables if not table.equal]
 
 
 @pytest.mark.postgres

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -180,41 +182,33 @@ class River:
         self._settings = settings
         self.tables = self._open()
 
-    def runner(self, *, faults: Faults | None = None, turns: Turns | None = None, **settings: Any) -> Runner:
-        """A fresh runner over the committed state, as after a restart; with `turns`, beside others."""
+    def runner(
+        self, *, faults: Faults | None = None, turns: Turns | None = None, tables: Any = None, **settings: Any
+    ) -> Runner:
+        """A fresh runner over the committed state, as after a restart; with `turns`, beside others.
+
+        `tables`: what stands before the river's own.
+        """
         log: Any = faults.wrap(self.log) if faults else self.log
-        tables: Any = faults.wrap(self.tables) if faults else self.tables
+        tables = self.tables if tables is None else tables
+        tables = faults.wrap(tables) if faults else tables
         return assemble(self._parts(log, **settings), tables, self._history, turns)
 
-    def drain_side_by_side(self, seed: int, runners: int, *, faulty: bool = False, **settings: Any) -> int:
-        """Processes the whole log by several runners that come, go and die at random; how many died."""
-        chance = random.Random(seed)  # noqa: S311 - a simulation's dice
-        taken: dict[int, object] = {}
-        crew: list[tuple[Runner, MemoryTurns]] = []
-        deaths = 0
-        while progress(self.tables) < self.log.end() if crew else True:
-            place = chance.randrange(runners)
-            try:
-                if place >= len(crew):
-                    turns = MemoryTurns(taken)
-                    faults = Faults(chance.randrange(20, 140)) if faulty else None
-                    crew.append((self.runner(faults=faults, turns=turns, **settings), turns))
-                elif chance.random() < 0.03:
-                    raise Broken(f"runner {place} is killed")
-                elif chance.random() < 0.5:
-                    crew[place][0].prepare()
-                elif not crew[place][0].run_once():
-                    crew[place][0].idle()
-            except Broken:
-                deaths += 1
-                if place < len(crew):
-                    runner, turns = crew.pop(place)
-                    turns.die()
-                    runner.close()
-        for runner, turns in crew:
-            turns.die()
-            runner.close()
-        return deaths
+    def drain_side_by_side(
+        self, seed: int, runners: int, *, faulty: bool = False, interrupted: bool = False, **settings: Any
+    ) -> int:
+        """Processes the whole log by several runners that come, go and die at random; how many died.
+
+        `interrupted`: others act in the middle of what a runner does outside its turn, even while it is being made.
+        """
+        crew = Crew(self, random.Random(seed), runners, settings)  # noqa: S311 - a simulation's dice
+        crew.is_faulty, crew.is_interrupted = faulty, interrupted
+        try:
+            while crew.is_empty or progress(self.tables) < self.log.end():
+                crew.act()
+        finally:
+            crew.close()
+        return crew.deaths
 
     def drain(self, **settings: Any) -> River:
         """Processes the whole log; `settings` such as `batch_records` as options."""
@@ -252,6 +246,115 @@ class River:
     def contents(self) -> dict[str, list[Any]]:
         """Everything the state says, by table, independent of batches, runs, blocks and files."""
         return {name: list(rows) for name, rows in contents(self.runner(), self.tables).items()}
+
+
+def differing(state: Mapping[str, Sequence[Any]], expected: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
+    """Tables that are not as expected, each with the first pairs of rows (found, expected) that differ."""
+    return {
+        name: [pair for pair in zip_longest(state.get(name, ()), expected.get(name, ())) if pair[0] != pair[1]][:5]
+        for name in state.keys() | expected.keys()
+        if state.get(name) != expected.get(name)
+    }
+
+
+class Crew:
+    """Several runners over one river in one thread, stepped by dice; in the middle of each other when interrupted."""
+
+    def __init__(self, river: River, chance: random.Random, runners: int, settings: Mapping[str, Any]) -> None:
+        self.deaths = 0
+        self.alone = 0
+        """How many are in a block in which nobody else may act."""
+        self.is_faulty = self.is_interrupted = False
+        self._river = river
+        self._chance = chance
+        self._settings = settings
+        self._taken: dict[int, object] = {}
+        self._runners: list[Runner | None] = [None] * runners
+        self._turns = [_CrewTurns(self._taken, self) for _ in range(runners)]
+        self._busy: set[int] = set()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody is there, as at the beginning."""
+        return not any(self._runners)
+
+    def act(self) -> None:
+        """One runner that is not in the middle of something begins, prepares, commits, makes files, or dies."""
+        place = self._chance.choice([place for place in range(len(self._runners)) if place not in self._busy])
+        self._busy.add(place)
+        try:
+            self._act(place)
+        except Broken:
+            self.deaths += 1
+            self._end(place)
+        finally:
+            self._busy.discard(place)
+
+    def _act(self, place: int) -> None:
+        chance, runner = self._chance, self._runners[place]
+        if runner is None:
+            faults = Faults(chance.randrange(20, 140)) if self.is_faulty else None
+            tables = Interrupted(self._river.tables, self._pause) if self.is_interrupted else None
+            self._runners[place] = self._river.runner(
+                faults=faults, turns=self._turns[place], tables=tables, **self._settings
+            )
+        elif chance.random() < 0.03:
+            raise Broken(f"runner {place} is killed")
+        elif chance.random() < 0.5:
+            runner.prepare()
+        elif not runner.run_once():
+            runner.idle()
+
+    def _pause(self) -> None:
+        """Between two operations of one runner, another may come; never while one is alone."""
+        if not self.alone and len(self._busy) < len(self._runners) and self._chance.random() < 0.1:
+            self.act()
+
+    def _end(self, place: int) -> None:
+        runner, self._runners[place] = self._runners[place], None
+        self._turns[place].die()
+        if runner is not None:
+            runner.close()
+
+    def close(self) -> None:
+        """The end of all of them."""
+        for place in range(len(self._runners)):
+            self._end(place)
+
+
+class _CrewTurns(MemoryTurns):
+    """Turns of one of a crew, which knows when it must not be interrupted."""
+
+    def __init__(self, taken: dict[int, object], crew: Crew) -> None:
+        super().__init__(taken)
+        self._crew = crew
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        self._crew.alone += 1
+        try:
+            yield
+        finally:
+            self._crew.alone -= 1
+
+
+class Interrupted:
+    """Tables before each of whose operations others may act."""
+
+    def __init__(self, tables: Any, pause: Callable[[], None]) -> None:
+        self._tables = tables
+        self._pause = pause
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._tables, name)
+        if name not in Faults.WATCHED:
+            return found
+
+        def interrupted(*arguments: Any, **options: Any) -> Any:
+            self._pause()
+            return found(*arguments, **options)
+
+        return interrupted
 
 
 def shuffled(entries: Sequence[Entry], seed: int) -> Iterator[Entry]:
