@@ -24,8 +24,9 @@ from cauce.errors import CauceError
 from cauce.model import DECISIONS, Passage, Reason, Received, Record, position_of
 
 PROGRESS = Table("progress", (("id", "integer"), ("position", "integer")), ("id",))
-_OFFSET, _DECIDED = 1, 2
-"""Rows of the table: the last record that is committed, and the last of them that was a decision."""
+_OFFSET, _DECIDED, _COMMITS = 1, 2, 3
+"""Rows of the table: the last record that is committed, the last of them that was a decision, and, where runners share
+the state, how many commits there were: some move no record (history files that are listed)."""
 
 STRETCHES_AHEAD = 16
 """How far ahead of the last commit a runner prepares: more stretches than runners help nobody."""
@@ -96,10 +97,10 @@ def progress(reader: Reader) -> int:
     return _marks(reader)[0]
 
 
-def _marks(reader: Reader) -> tuple[int, int]:
-    """(last committed record, last committed decision)."""
+def _marks(reader: Reader) -> tuple[int, int, int]:
+    """(last committed record, last committed decision, commits)."""
     marks: dict[int, int] = dict(reader.select("select id, position from progress"))
-    return int(marks.get(_OFFSET, 0)), int(marks.get(_DECIDED, 0))
+    return int(marks.get(_OFFSET, 0)), int(marks.get(_DECIDED, 0)), int(marks.get(_COMMITS, 0))
 
 
 class Runner:
@@ -129,7 +130,7 @@ class Runner:
         self._part: Part | None = None
         self._is_recovered = False
         tables.create((PROGRESS, *(table for stage in stages for table in stage.tables)))
-        self.offset, self._decided = _marks(tables)
+        self.offset, self._decided, self._commits = _marks(tables)
 
     def run_once(self, until: int | None = None) -> int:
         """Processes one batch, up to record `until`, and commits it; the number of records.
@@ -184,6 +185,9 @@ class Runner:
         """Lets stages finish what a crash left undone, before the first batch."""
         if not self._is_recovered:
             with self._alone():
+                if self._turns is not None:
+                    # Others may have committed between what the stages read when they were made and the marks.
+                    self._catch_up(_marks(self.tables), decided=True)
                 for stage in self.stages:
                     recover = getattr(stage, "recover", None)
                     if recover is not None:
@@ -199,6 +203,7 @@ class Runner:
         """Takes a stretch that nobody else has, and decodes it; whether this runner has one now."""
         turns = self._turns
         assert turns is not None, "a runner that is alone has nothing to prepare"
+        self._recover()
         return self._part_at(turns, progress(self.tables), until) is not None
 
     def _take_turn(self, turns: Turns, until: int | None) -> int:
@@ -250,12 +255,16 @@ class Runner:
         """One transaction, in which this runner knows all that is committed before it."""
         with self._alone(), self.tables.transaction():
             if self._turns is not None:
-                done, decided = _marks(self.tables)
-                if done != self.offset:
-                    for stage in self.stages:
-                        stage.refresh(decided=decided != self._decided)
-                    self.offset, self._decided = done, decided
+                marks = _marks(self.tables)
+                if marks != (self.offset, self._decided, self._commits):
+                    self._catch_up(marks, decided=marks[1] != self._decided)
             yield
+
+    def _catch_up(self, marks: tuple[int, int, int], *, decided: bool) -> None:
+        """Lets every stage forget what others may have changed up to these marks; nobody commits meanwhile."""
+        for stage in self.stages:
+            stage.refresh(decided=decided)
+        self.offset, self._decided, self._commits = marks
 
     # -- one batch ----------------------------------------------------------------------------------------------
 
@@ -323,9 +332,13 @@ class Runner:
     def _flush(self, offset: int, *, decided: bool = False) -> None:
         for stage in self.stages:
             stage.flush()
-        self.tables.upsert(PROGRESS, [(_OFFSET, offset), (_DECIDED, offset)] if decided else [(_OFFSET, offset)])
+        marks = [(_OFFSET, offset), (_DECIDED, offset)] if decided else [(_OFFSET, offset)]
+        if self._turns is not None:
+            marks.append((_COMMITS, self._commits + 1))
+        self.tables.upsert(PROGRESS, marks)
 
     def _committed(self) -> None:
+        self._commits += 1
         for stage in self.stages:
             stage.committed()
 

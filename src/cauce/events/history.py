@@ -448,20 +448,30 @@ class HistoryWriter:
 
     def start(self) -> None:
         """Begins to write or compact files when enough has come together and nothing is under way."""
-        if self._job is not None:
+        if self._job is not None or not (self._is_full() or self._run()):
             return
-        aged = self._row_count > 0 and self._clock() - self._oldest >= self._options.history_seconds
-        run = compaction_of(self._files.values(), self._options.history_files_max)
-        full = aged or self._row_count >= self._options.history_rows
-        if not (full or run) or (self._turns is not None and not self._turns.take(MAKING_HISTORY)):
-            return
-        if full:
+        if self._turns is not None:
+            if not self._turns.take(MAKING_HISTORY):
+                return
+            if self.files != store.history_files(self._tables):  # made by another since this runner last looked
+                self.refresh(decided=False)
+        if self._is_full():
             self._load()
             self._settle()
             rows = list(self._rows)
             self._job = _Job(self._submit(lambda: self._written(rows)), [], len(rows))
-        else:
+        elif run := self._run():
             self._job = _Job(self._submit(lambda: self._merged(run)), run, 0)
+        else:
+            self._end_job()
+
+    def _is_full(self) -> bool:
+        """Whether enough rows, or old enough ones, are in no file."""
+        aged = self._row_count > 0 and self._clock() - self._oldest >= self._options.history_seconds
+        return aged or self._row_count >= self._options.history_rows
+
+    def _run(self) -> list[HistoryFile]:
+        return compaction_of(self._files.values(), self._options.history_files_max)
 
     def wait(self) -> None:
         """Waits for a file in the making."""
@@ -473,7 +483,9 @@ class HistoryWriter:
             self.folder.publish(change.added, change.removed, self.files)
             return
         with self._turns.alone():  # the manifest must not go back to what this runner knew before another committed
-            self.folder.publish(change.added, change.removed, store.history_files(self._tables))
+            # A runner that began meanwhile has put them in their place, or an erasure has replaced them already.
+            added = [file for file in change.added if self.folder.pending(file.path).exists()]
+            self.folder.publish(added, change.removed, store.history_files(self._tables))
 
     def _rows_in_memory(self) -> int:
         rows: int = sum(batch.num_rows for batch in self._rows)
