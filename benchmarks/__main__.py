@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 
-from benchmarks import availability, freshness, intake, postgres, reads, reserve, river, search
+from benchmarks import availability, freshness, intake, postgres, reads, reserve, reserve_http, river, search
 from benchmarks.harness import Figure, show
 
 BENCHMARKS: dict[str, tuple[Callable[..., Iterator[Figure]], dict[str, object]]] = {
@@ -22,6 +22,7 @@ BENCHMARKS: dict[str, tuple[Callable[..., Iterator[Figure]], dict[str, object]]]
     "postgres.runners": (postgres.runners, {"events": 20_000, "identifiers": 5_000}),
     "reserve.hot": (reserve.hot, {"seconds": 0.3, "rounds": 1}),
     "reserve.many": (reserve.many, {"seconds": 0.3, "rounds": 1}),
+    "reserve.http": (reserve_http.run, {"seconds": 0.5, "rounds": 1}),
     "reserve.kill": (reserve.kill, {"kills": 1}),
     "reserve.postgres": (reserve.postgres, {"seconds": 0.3, "rounds": 1}),
     "memory.1m": (reads.memory, {"people": 5_000, "events": 20_000}),

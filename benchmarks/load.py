@@ -92,7 +92,7 @@ async def drive(
         return prepared[state["sent"] % len(prepared)], due
 
     def done(status: int, latency: float) -> None:
-        state["good" if status == 200 else "bad"] += 1
+        state["good" if 200 <= status < 300 else "bad"] += 1
         latencies.append(latency)
 
     address = urlsplit(url)
