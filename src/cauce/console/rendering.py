@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache, lru_cache
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUndefined
+from jinja2.bccache import Bucket
 from markupsafe import Markup, escape
 
+from cauce import __version__
 from cauce.console.catalogues import catalogues
 from cauce.console.static_files import files, url_of
 from cauce.console.words import Words, words_of
@@ -46,6 +51,35 @@ def templates() -> Environment:
     environment.globals.update({"icon": icon, "static": url_of, "has_static": lambda name: name in files()})
     environment.filters["code"] = code
     return environment
+
+
+class _Kept(FileSystemBytecodeCache):
+    """Compiled templates in a folder; where that is full or gone, nothing is kept, and pages are shown all the same."""
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        with suppress(OSError):
+            super().dump_bytecode(bucket)
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        with suppress(OSError):
+            super().load_bytecode(bucket)
+
+
+def keep_compiled(folder: Path) -> None:
+    """Keeps compiled templates in a folder that is ours alone, so that the next start need not compile them again.
+
+    One folder for a process. A template that changed is compiled anew, and all are after another release.
+    """
+    environment = templates()
+    if environment.bytecode_cache is not None:
+        return
+    release = f"-{__version__}-{version('jinja2')}.compiled"
+    with suppress(OSError):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        for path in folder.iterdir():
+            if not path.name.endswith(release):
+                path.unlink()
+    environment.bytecode_cache = _Kept(str(folder), f"%s{release}")
 
 
 def warm(folders: Sequence[str]) -> None:
