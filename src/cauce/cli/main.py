@@ -47,6 +47,7 @@ COMMANDS = {
     "quarantine": "quarantine",
     "reconcile": "reconcile",
     "replay": "replay",
+    "returns": "returns",
     "runner": "up",
     "settings": "settings",
     "sources": "sources",

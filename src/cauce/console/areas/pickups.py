@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -11,7 +10,8 @@ from cauce.commerce.catalogue import api as catalogue
 from cauce.commerce.catalogue.api import Place
 from cauce.commerce.fulfilment import api
 from cauce.console.areas import pickups_parts as parts
-from cauce.console.areas.pickups_words import DELIVERIES, SHORT
+from cauce.console.areas import pickups_returns as back
+from cauce.console.areas.pickups_words import SHORT
 from cauce.console.frame import ANYBODY, Answer, Area, Led, Page, Sent, Shown, marked
 from cauce.console.visit import Visit
 from cauce.errors import CauceError, DefinitionInvalid, NotFound
@@ -33,24 +33,24 @@ def desk(visit: Visit) -> Answer:
 
 
 def _desk(visit: Visit, *, code: str = "", fault: str = "") -> dict[str, Any]:
-    place = _place(visit)
-    shown = _frame(visit, place, "desk")
-    return {**shown, "code": code, "fault": fault, "key": _key(), "people": _people(visit, place)}
+    place = parts.place_of(visit)
+    shown = parts.frame(visit, place, "desk")
+    return {**shown, "code": code, "fault": fault, "key": parts.fresh_key(), "people": _people(visit, place)}
 
 
 def waiting(visit: Visit) -> Answer:
     """The people who wait, asked for again and again."""
-    return {"people": _people(visit, _place(visit))}
+    return {"people": _people(visit, parts.place_of(visit))}
 
 
 def pick_list(visit: Visit) -> Answer:
     """What to take from the shelf: by order, or by the way through the store."""
-    place = _place(visit)
+    place = parts.place_of(visit)
     by = "shelf" if visit.query.get("by") == "shelf" else "order"
     tasks = api.pick_list(visit.platform.commerce, place.id, visit.words.language) if place else []
     shown = [parts.task_told(visit, task) for task in tasks]
     return {
-        **_frame(visit, place, "pick"),
+        **parts.frame(visit, place, "pick"),
         "by": by,
         "tasks": shown,
         "shelves": parts.shelves_of(shown) if by == "shelf" else [],
@@ -61,13 +61,13 @@ def pick_list(visit: Visit) -> Answer:
 
 def ready_list(visit: Visit) -> Answer:
     """What waits at the desk, and what is on its way to it."""
-    place = _place(visit)
+    place = parts.place_of(visit)
     found: list[api.PickupSeen] = []
     if place:
         found = api.pickups(visit.platform.commerce, place.id, limit=READY_MAX)
     told = [parts.pickup_told(visit, seen) for seen in found]
     return {
-        **_frame(visit, place, "ready"),
+        **parts.frame(visit, place, "ready"),
         "ready": [each for each in told if each["ready"]],
         "on_way": [each for each in told if each["on_way"]],
         "later": [each for each in told if not each["ready"] and not each["on_way"]],
@@ -82,14 +82,14 @@ def order(visit: Visit) -> Answer:
 def _order(visit: Visit, number: str, *, code: str = "", fault: str = "") -> dict[str, Any]:
     rows = visit.platform.commerce
     seen = api.pickup(rows, number)
-    place = _place(visit)
+    place = parts.place_of(visit)
     return {
-        **_frame(visit, place, "order"),
+        **parts.frame(visit, place, "order"),
         "seen": parts.pickup_told(visit, seen),
         "elsewhere": "" if place and seen.desk == place.id else parts.place_name(visit, seen.desk),
         "code": code,
         "fault": fault,
-        "keys": {name: _key() for name in ("hand_over", "by_id", "ready", "missed", "renew")},
+        "keys": {name: parts.fresh_key() for name in ("hand_over", "by_id", "ready", "missed", "renew")},
         "hand_overs": [parts.hand_over_told(visit, seen, each) for each in api.hand_overs(rows, seen.order_id)],
         "parcels": api.parcels(rows, seen.order_id),
     }
@@ -113,14 +113,14 @@ def choose(visit: Visit) -> Answer:
 
 def find(visit: Visit) -> Answer:
     """The order that a code opens, so that its goods can be fetched."""
-    place, code = _place(visit), visit.form.get("code", "")[:500]
+    place, code = parts.place_of(visit), visit.form.get("code", "")[:500]
     try:
         if place is None:
             raise DefinitionInvalid("expected a store to be chosen first")
         counter = counter_of(visit.platform)
-        seen = counter.present(place.id, code, by=visit.actor.name, key=_command_key(visit))
+        seen = counter.present(place.id, code, by=visit.actor.name, key=parts.command_key(visit))
     except CauceError as fault:
-        return Shown("pickups/desk.html", _desk(visit, code=code, fault=_said(visit, fault)), 422)
+        return Shown("pickups/desk.html", _desk(visit, code=code, fault=parts.said(visit, fault)), 422)
     visit.note("pickup.presented", seen.order)
     return Shown("pickups/order.html", _order(visit, seen.order, code=code))
 
@@ -139,10 +139,10 @@ def hand_over(visit: Visit) -> Answer:
             receipt=visit.form.get("receipt", "")[:200],
             lines=parts.taken_lines(visit, seen),
             cancel_rest=visit.form.get("rest") == "cancel",
-            key=_command_key(visit),
+            key=parts.command_key(visit),
         )
     except CauceError as fault:
-        return Shown("pickups/order.html", _order(visit, number, code=code, fault=_said(visit, fault)), 422)
+        return Shown("pickups/order.html", _order(visit, number, code=code, fault=parts.said(visit, fault)), 422)
     visit.note("pickup.handed_over", handed.order, lines=len(handed.lines))
     if handed.left:
         note = visit.say("Handed over. What is left of %(order)s waits on, with a new code.", order=handed.order)
@@ -156,7 +156,7 @@ def ready(visit: Visit) -> Answer:
     origins = [place for place in visit.form.getlist("origin") if place]
     partial = visit.form.get("partial") == "yes"
     counter_of(visit.platform).ready(
-        number, by=visit.actor.name, origins=origins, partial=partial, channel="store", key=_command_key(visit)
+        number, by=visit.actor.name, origins=origins, partial=partial, channel="store", key=parts.command_key(visit)
     )
     visit.note("pickup.ready", number[:200])
     return Led(_back(visit, number), visit.say("%(order)s is ready. The person hears of it.", order=number))
@@ -165,7 +165,7 @@ def ready(visit: Visit) -> Answer:
 def renew(visit: Visit) -> Answer:
     """Another code, because the one before was lost or seen."""
     number = visit.form.get("order", "")
-    counter_of(visit.platform).new_code(number, by=visit.actor.name, key=_command_key(visit))
+    counter_of(visit.platform).new_code(number, by=visit.actor.name, key=parts.command_key(visit))
     visit.note("pickup.code_renewed", number[:200])
     note = visit.say("The code before does not count any more. The new one stands under the link of the message.")
     return Led(f"/pickups/orders/{quote(number)}", note)
@@ -175,7 +175,7 @@ def missed(visit: Visit) -> Answer:
     """Nobody comes for it."""
     number = visit.form.get("order", "")
     command = api.NotCollected(
-        key=_command_key(visit),
+        key=parts.command_key(visit),
         order=number,
         why=visit.form.get("why", "")[:200],
         by=visit.actor.name,
@@ -188,9 +188,9 @@ def missed(visit: Visit) -> Answer:
 
 def pick(visit: Visit) -> Answer:
     """A line was taken from the shelf, is put back, or is not there."""
-    number, place = visit.form.get("order", ""), _needed_place(visit)
+    number, place = visit.form.get("order", ""), parts.needed_place(visit)
     line = parts.whole(visit.form.get("line", ""), "line")
-    who, key = visit.actor.name, _command_key(visit)
+    who, key = visit.actor.name, parts.command_key(visit)
     what = visit.form.get("what", "picked")
     if what == "unpick":
         command: Any = api.Unpick(key=key, order=number, place=place.id, lines=(line,), by=who)
@@ -209,9 +209,9 @@ def pick(visit: Visit) -> Answer:
 
 def send(visit: Visit) -> Answer:
     """What is picked is given to a carrier."""
-    number, place = visit.form.get("order", ""), _needed_place(visit)
+    number, place = visit.form.get("order", ""), parts.needed_place(visit)
     command = api.Send(
-        key=_command_key(visit),
+        key=parts.command_key(visit),
         order=number,
         place=place.id,
         carrier=visit.form.get("carrier", "")[:200],
@@ -260,7 +260,7 @@ def _collect(visit: Visit, fault: str = "") -> dict[str, Any]:
         "place": place or Place(id=seen.desk, name=seen.desk),
         "bays": [("", "–"), *((bay, bay) for bay in place.bays)] if place and place.bays else [],
         "link": link,
-        "key": _key(),
+        "key": parts.fresh_key(),
         "is_curbside": seen.delivery == "curbside",
         "fault": fault,
         "opens": parts.opening_told(visit, place),
@@ -272,12 +272,15 @@ def here(visit: Visit) -> Answer:
     link = visit.path["link"]
     try:
         counter_of(visit.platform).arrive(
-            link, bay=visit.form.get("bay", ""), vehicle=visit.form.get("vehicle", ""), key=_command_key(visit, link)
+            link,
+            bay=visit.form.get("bay", ""),
+            vehicle=visit.form.get("vehicle", ""),
+            key=parts.command_key(visit, link),
         )
     except NotFound:
         raise
     except CauceError as fault:
-        return Shown("pickups/collect.html", _collect(visit, _said(visit, fault)), 422)
+        return Shown("pickups/collect.html", _collect(visit, parts.said(visit, fault)), 422)
     return Led(f"/collect/{link}", visit.say("Thank you. Somebody comes to you."))
 
 
@@ -293,39 +296,6 @@ def picture(visit: Visit) -> Answer:
 # -- parts ------------------------------------------------------------------------------------------------------
 
 
-def _place(visit: Visit) -> Place | None:
-    """The store of this account; the only one there is when it has chosen none."""
-    places = _places(visit)
-    chosen = api.desk_of(visit.platform.commerce, visit.actor.name)
-    found = next((place for place in places if place.id == chosen), None)
-    return found or (places[0] if len(places) == 1 else None)
-
-
-def _needed_place(visit: Visit) -> Place:
-    place = _place(visit)
-    if place is None:
-        raise DefinitionInvalid("expected a store to be chosen first", hint="Choose it at the top of the page")
-    return place
-
-
-def _places(visit: Visit) -> list[Place]:
-    """Where somebody may work: places that hand over, and those that only send."""
-    found = catalogue.places(visit.platform.commerce.reader)
-    return [place for place in found if {"picks_up", "ships"} & set(place.roles)]
-
-
-def _frame(visit: Visit, place: Place | None, tab: str) -> dict[str, Any]:
-    """What stands at the top of every page of the desk."""
-    counts = api.counts(visit.platform.commerce, place.id) if place else {"to_pick": 0, "ready": 0, "waiting": 0}
-    return {
-        "place": place,
-        "places": [(each.id, each.name or each.id) for each in _places(visit)],
-        "tab": tab,
-        "counts": counts,
-        "deliveries": DELIVERIES,
-    }
-
-
 def _people(visit: Visit, place: Place | None) -> list[dict[str, Any]]:
     if place is None:
         return []
@@ -334,25 +304,10 @@ def _people(visit: Visit, place: Place | None) -> list[dict[str, Any]]:
     return sorted(told, key=lambda each: each["arrived"])
 
 
-def _key() -> str:
-    """The key of a form: sent twice, it is done once."""
-    return secrets.token_hex(12)
-
-
-def _command_key(visit: Visit, who: str = "") -> str:
-    sent = visit.form.get("key", "")[:64]
-    return f"console:{who or visit.actor.name}:{sent}"[:200] if sent else ""
-
-
-def _said(visit: Visit, fault: CauceError) -> str:
-    hint = visit.said(fault.hint)
-    return visit.said(fault.message) + (f". {hint}" if hint else "")
-
-
 def _back(visit: Visit, number: str, otherwise: str = "") -> str:
     """Where a form was sent from, as far as it is a page of the desk."""
-    back = visit.form.get("back", "")
-    return back if back in BACK else otherwise or f"/pickups/orders/{quote(number)}"
+    asked = visit.form.get("back", "")
+    return asked if asked in BACK else otherwise or f"/pickups/orders/{quote(number)}"
 
 
 BACK = frozenset(("/pickups", "/pickups/pick", "/pickups/pick?by=shelf", "/pickups/ready"))
@@ -375,6 +330,7 @@ AREA = Area(
         Page("/pickups/pick", pick_list, "pickups/pick.html"),
         Page("/pickups/ready", ready_list, "pickups/ready.html"),
         Page("/pickups/orders/{order}", order, "pickups/order.html"),
+        Page(back.RETURNS, back.returns, "pickups/returns.html"),
         _post("/pickups/store", choose),
         _post("/pickups/find", find),
         _post("/pickups/hand-over", hand_over),
@@ -383,6 +339,8 @@ AREA = Area(
         _post("/pickups/missed", missed),
         _post("/pickups/pick", pick),
         _post("/pickups/send", send),
+        _post(back.RETURNS, back.take_back),
+        _post(f"{back.RETURNS}/paper", back.take_back_paper),
         Page("/414/{gln}", by_place),
         Page("/collect/{link}", collect, "pickups/collect.html", permission=ANYBODY),
         Page("/collect/{link}/here", here, method="POST", permission=ANYBODY),

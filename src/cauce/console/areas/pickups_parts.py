@@ -10,9 +10,63 @@ from cauce.commerce.catalogue.api import Place
 from cauce.commerce.fulfilment import api
 from cauce.console.areas.pickups_words import DELIVERIES, ENDS, KINDS, PROOFS, STATES
 from cauce.console.visit import Visit
-from cauce.errors import Unreadable
+from cauce.errors import CauceError, DefinitionInvalid, Unreadable
 
 AMOUNT_MAX = 10**9
+
+
+# -- the desk ---------------------------------------------------------------------------------------------------
+
+
+def place_of(visit: Visit) -> Place | None:
+    """The store of this account; the only one there is when it has chosen none."""
+    places = places_of(visit)
+    chosen = api.desk_of(visit.platform.commerce, visit.actor.name)
+    found = next((place for place in places if place.id == chosen), None)
+    return found or (places[0] if len(places) == 1 else None)
+
+
+def needed_place(visit: Visit) -> Place:
+    place = place_of(visit)
+    if place is None:
+        raise DefinitionInvalid("expected a store to be chosen first", hint="Choose it at the top of the page")
+    return place
+
+
+def places_of(visit: Visit) -> list[Place]:
+    """Where somebody may work: places that hand over, and those that only send."""
+    found = catalogue.places(visit.platform.commerce.reader)
+    return [place for place in found if {"picks_up", "ships"} & set(place.roles)]
+
+
+def frame(visit: Visit, place: Place | None, tab: str) -> dict[str, Any]:
+    """What stands at the top of every page of the desk."""
+    counts = api.counts(visit.platform.commerce, place.id) if place else {"to_pick": 0, "ready": 0, "waiting": 0}
+    return {
+        "place": place,
+        "places": [(each.id, each.name or each.id) for each in places_of(visit)],
+        "tab": tab,
+        "counts": counts,
+        "deliveries": DELIVERIES,
+    }
+
+
+def fresh_key() -> str:
+    """The key of a form: sent twice, it is done once."""
+    return secrets.token_hex(12)
+
+
+def command_key(visit: Visit, who: str = "") -> str:
+    sent = visit.form.get("key", "")[:64]
+    return f"console:{who or visit.actor.name}:{sent}"[:200] if sent else ""
+
+
+def said(visit: Visit, fault: CauceError) -> str:
+    hint = visit.said(fault.hint)
+    return visit.said(fault.message) + (f". {hint}" if hint else "")
+
+
+# -- what is shown ----------------------------------------------------------------------------------------------
 
 
 def amount_told(visit: Visit, thousandths: int, unit: str = "") -> str:

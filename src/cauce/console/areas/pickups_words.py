@@ -40,3 +40,9 @@ ENDS = {
     "nothing was left": marked("Nothing was left to collect."),
 }
 """How a pick-up ended, where Cauce said it; what staff wrote is shown as it is."""
+
+CONDITIONS = {
+    "sellable": marked("As new: back on the shelf"),
+    "damaged": marked("Damaged: kept apart"),
+}
+"""How goods look that came back, and where they go."""
