@@ -52,7 +52,22 @@ def sayings() -> dict[str, dict[tuple[str, str], Message]]:
     _keep(found, "said_by_console", FOREIGN)
     packaged = [*starter_contracts(), *default_definitions()]
     _keep(found, "said_by_definitions", sorted({each.description.replace("%", "%%") for each in packaged}))
+    _keep(found, "said_by_fields", sorted(set(_described(found["said_by_definitions"]))))
     return found
+
+
+def _described(told):
+    """What the packaged contracts say of their fields, and nobody has said before."""
+    schemas = [schema for each in starter_contracts() for schema in (each.properties, each.traits) if schema]
+    while schemas:
+        schema = schemas.pop()
+        if isinstance(schema, dict):
+            text = schema.get("description")
+            if isinstance(text, str) and (CONTEXT, text.replace("%", "%%")) not in told:
+                yield text.replace("%", "%%")
+            schemas += schema.values()
+        elif isinstance(schema, list):
+            schemas += schema
 
 
 def _keep(found, area, texts):

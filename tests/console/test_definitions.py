@@ -159,6 +159,14 @@ def test_every_page_opens(seat: Seat, language: str) -> None:
     client.page("/definitions/trait/revenue_total?version=x", 422)
 
 
+def test_what_packaged_contracts_say_of_their_fields_is_in_the_language_of_the_page(bare_seat: Seat) -> None:
+    address = "/definitions/contract/track:Order%20Completed"
+    assert ">Number of the order.<" in bare_seat.client("engineer").page(address)
+    text = bare_seat.client("engineer", language="es").page(address)
+    assert ">Número del pedido.<" in text
+    assert ">Number of the order.<" not in text, "the text that can be applied stays as it was written"
+
+
 # -- versions ---------------------------------------------------------------------------------------------------
 
 
