@@ -23,7 +23,7 @@ from cauce.runner import progress
 from cauce.settings import Settings
 from cauce.testing.postgres import PrivateServer
 
-DURABLE = {"fsync": "on", "full_page_writes": "on", "max_wal_size": "4GB", "shared_buffers": "512MB"}
+DURABLE: dict[str, Any] = {"fsync": "on", "full_page_writes": "on", "max_wal_size": "4GB", "shared_buffers": "512MB"}
 READS = 2_000
 
 

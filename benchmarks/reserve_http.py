@@ -1,6 +1,6 @@
-"""reserve.http: durable reservations over HTTP (`POST /v1/stock/holds`), 64 connections with one request in flight each.
+"""reserve.http: durable reservations over HTTP (`POST /v1/stock/holds`), 64 connections with one request in flight.
 
-    python -m benchmarks.reserve_http URL TOKEN SECONDS      the load generator, in a process of its own
+    python -m benchmarks.reserve_http URL TOKEN SECONDS KEYS      the load generator, in a process of its own
 
 The floor is a bare handler that appends the same bodies to a file with the same syncs, under the same load.
 """
@@ -37,14 +37,15 @@ def run(*, seconds: float = 8.0, rounds: int = 3, skus: int = 100) -> Iterator[F
     for _ in range(rounds):
         with folder() as scratch:
             with bare(scratch) as url:
-                floors.append(driven(url, "none", seconds))
+                floors.append(driven(url, "none", seconds, "bare"))
             with Platform.open(Settings({"data": str(scratch / "data")})) as platform:
                 platform.commerce.do(
                     Receive(lines=tuple(Entry(f"sku-{number}", PLACE, PLENTY) for number in range(skus)))
                 )
                 token = platform.access.tokens.add("bench", ["commerce.serve"]).secret
             with cauce_up(scratch / "data", "--no-runner") as (process, url), MemoryWatch(process.pid) as watch:
-                values.append(driven(url, token, seconds))
+                driven(url, token, seconds / 2, "first")  # pages are compiled beside the first requests
+                values.append(driven(url, token, seconds, "then"))
         memory = max(memory, watch.peak_mb)
     assert not any(one["refused"] for one in values), values
     middle = sorted(values, key=lambda one: one["requests_per_second"])[len(values) // 2]
@@ -59,16 +60,16 @@ def run(*, seconds: float = 8.0, rounds: int = 3, skus: int = 100) -> Iterator[F
     )  # fmt: skip
 
 
-def driven(url: str, token: str, seconds: float) -> dict[str, Any]:
-    """What the load generator measured, in a process of its own on the other core."""
+def driven(url: str, token: str, seconds: float, keys: str) -> dict[str, Any]:
+    """What the load generator measured, in a process of its own on the other core; `keys` begin with a word."""
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.reserve_http", url, token, str(seconds)],
+        [sys.executable, "-m", "benchmarks.reserve_http", url, token, str(seconds), keys],
         stdout=subprocess.PIPE, text=True, check=True,
     )  # fmt: skip
     return dict(json.loads(done.stdout))
 
 
-def requests(url: str, token: str, count: int, skus: int = 100) -> Iterator[bytes]:
+def requests(url: str, token: str, keys: str, count: int, skus: int = 100) -> Iterator[bytes]:
     """Whole HTTP/1.1 requests, each with a key of its own."""
     host = urlsplit(url).netloc
     for number in range(count):
@@ -76,15 +77,15 @@ def requests(url: str, token: str, count: int, skus: int = 100) -> Iterator[byte
         body = json.dumps({"lines": [line], "channel": "web"}).encode()
         head = (
             f"POST /v1/stock/holds HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
-            f"Authorization: Bearer {token}\r\nIdempotency-Key: bench-{number}\r\n"
+            f"Authorization: Bearer {token}\r\nIdempotency-Key: {keys}-{number}\r\n"
             f"Content-Length: {len(body)}\r\n\r\n"
         )
         yield head.encode() + body
 
 
 def main() -> None:
-    url, token, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
-    prepared = list(requests(url, token, int(PER_SECOND_MAX * seconds)))
+    url, token, seconds, keys = sys.argv[1], sys.argv[2], float(sys.argv[3]), sys.argv[4]
+    prepared = list(requests(url, token, keys, int(PER_SECOND_MAX * seconds)))
     sys.stdout.write(json.dumps(uvloop.run(drive(url, prepared, seconds=seconds, connections=CONNECTIONS))) + "\n")
 
 

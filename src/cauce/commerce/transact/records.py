@@ -39,7 +39,7 @@ class Records(Generic[R]):
         self.by_keys = f"select {self.columns} from {table.name} where {table.key[0]} in {{keys}}"
         self.gone = f"delete from {table.name} where " + " and ".join(f"{name} = ?" for name in table.key)
         self.key_of: Callable[[R], Key] = itemgetter(0 if key_columns == 1 else slice(key_columns))
-        self.of: Callable[[Sequence[Any]], R] = self.make._make
+        self.of: Callable[[Sequence[Any]], R] = make._make  # type: ignore[attr-defined]
 
 
 def records(
