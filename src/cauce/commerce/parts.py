@@ -16,6 +16,7 @@ from cauce.commerce.ledger import api as ledger
 from cauce.commerce.loyalty import adjusting
 from cauce.commerce.loyalty import api as loyalty
 from cauce.commerce.loyalty import erasing as earned
+from cauce.commerce.loyalty import ordering as rewarding
 from cauce.commerce.loyalty.value import api as value
 from cauce.commerce.loyalty.value import cards
 from cauce.commerce.loyalty.value import erasing as stored
@@ -47,6 +48,7 @@ _ACTIONS: tuple[Action, ...] = (
     *comparing.ACTIONS,
     *told.ACTIONS,
     *loyalty.ACTIONS,
+    *rewarding.ACTIONS,
     *earned.ACTIONS,
     *value.ACTIONS,
     *stored.ACTIONS,
@@ -64,6 +66,7 @@ ON_EXPIRED: dict[str, Callable[[Work, ledger.Hold], None]] = {
 CHORES: tuple[Command, ...] = (
     reserving.SweepHolds(),
     fulfilment.PutBack(),
+    rewarding.EarnOrders(),
     adjusting.SweepPoints(),
     cards.SweepCards(),
     baskets.ForgetBaskets(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from fractions import Fraction
+from math import ceil
 from typing import NamedTuple
 
 import msgspec
@@ -255,7 +256,8 @@ def _share(line: ReturnedLine, had: tuple[int, int, int]) -> Fraction:
 
 def _millionths(rest: Fraction, part: Fraction, whole: int) -> int:
     share = rest + (part / whole if whole > 0 else 0)
-    return int(max(Fraction(), min(Fraction(1), share)) * MICRO)
+    # Rounded up, so that a share that comes to whole points comes to them.
+    return ceil(max(Fraction(), min(Fraction(1), share)) * MICRO)
 
 
 def clawed(points: int, history: Sequence[Returned]) -> int:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cauce.commerce.catalogue import api as catalogue
 from cauce.commerce.loyalty import api as loyalty
+from cauce.commerce.loyalty.ordering import line_of
 from cauce.commerce.tills.deeds import Cancel, Line, Return, Sale
 from cauce.commerce.tills.store import SEPARATOR
 from cauce.commerce.transact.work import Work
@@ -65,9 +65,6 @@ def _lines(work: Work, deed: Sale) -> Iterator[loyalty.Line]:
 
 
 def _line(work: Work, line: Line) -> loyalty.Line:
-    product = catalogue.product(work, line.sku) if line.sku else None
-    if product is None:
-        return loyalty.Line(line.sku or line.items[0], max(0, line.price), line.amount)
-    gtin = product.gtins[0] if product.gtins else ""
-    category = " > ".join(product.category)
-    return loyalty.Line(line.sku, max(0, line.price), line.amount, category, product.brand, gtin)
+    if not line.sku:
+        return loyalty.Line(line.items[0], max(0, line.price), line.amount)
+    return line_of(work, line.sku, max(0, line.price), line.amount)
