@@ -16,11 +16,11 @@ from cauce.app.clerk import follower_of
 from cauce.app.stock_files import Report, Wanted, compare_file
 from cauce.cli.main import Suggesting, json_option, output, pass_platform, table, user
 from cauce.commerce import proof
-from cauce.commerce.tills import api
-from cauce.commerce.tills.applying import Drop, Mend, Rewind
+from cauce.commerce.tills import api, outcomes
+from cauce.commerce.tills.applying import Drop, Rewind
 from cauce.commerce.tills.habits import NameStore, SetHabit
-from cauce.commerce.tills.reading import NoPlace, Unfit
-from cauce.errors import DefinitionInvalid
+from cauce.commerce.tills.store import Receipt
+from cauce.errors import DefinitionInvalid, NotFound
 from cauce.model import Event, from_iso, position_of, to_iso
 
 HABITS = ("receipts", "orders", "levels", "goods")
@@ -86,19 +86,59 @@ def _listed(found: list[dict[str, Any]]) -> Table:
 
 
 @facts.command()
+@click.option("--kind", default="", type=click.Choice(["", *outcomes.KINDS]), help="How goods went.")
+@click.option("--place", default="", metavar="PLACE", help="Only of this place.")
+@click.option("--till", default="", metavar="TILL", help="Only of this till of the PLACE.")
+@click.option("--source", default="", metavar="NAME", help="Only of this source.")
+@click.option("--limit", default=50, type=click.IntRange(1, 1_000), show_default=True, help="Most to show.")
+@json_option
+@pass_platform
+def receipts(platform: Platform, /, *, as_json: bool, limit: int, **which: str) -> None:
+    """List receipts of tills and movements of goods as they were kept, by place, the latest of each first."""
+    found = outcomes.receipts(platform.commerce, outcomes.Which(**which), limit=limit)
+    output(as_json, list(map(_kept, found)), _receipts)
+
+
+def _kept(receipt: Receipt) -> dict[str, Any]:
+    told = {name: getattr(receipt, name) for name in ("position", "state", "number", "source", "channel", "place")}
+    lines = [{"sku": sku, "amount": amount} for sku, amount in outcomes.lines_of(receipt)]
+    till = outcomes.till_of(receipt)._asdict()
+    return {**told, "kind": receipt.step, **till, "occurred": to_iso(receipt.at), "lines": lines}
+
+
+def _receipts(found: list[dict[str, Any]]) -> Table:
+    rows = table("position", "place", "till", "number", "occurred", "kind", "state", "lines")
+    for one in found:
+        rows.add_row(
+            str(one["position"]),
+            *(one[name] for name in ("place", "till", "number", "occurred", "kind", "state")),
+            f"{len(one['lines']):,}",
+        )
+    return rows
+
+
+@facts.command()
 @click.argument("position", type=int)
 @json_option
 @pass_platform
 def show(platform: Platform, position: int, as_json: bool) -> None:
-    """Show a fact that could not have its effect, whole."""
-    row, event = api.event_of(platform.commerce, position)
+    """Show a fact by the position of its event, whole, and what became of it."""
+    stored = platform.archive.bodies([position]).get(position)
+    event = stored.event if stored else api.event_of(platform.commerce, position)[1]
+    found = outcomes.outcome_of(platform.commerce, follower_of(platform), event)
+    if found is None:
+        raise NotFound(f"the event at position {position} is none that commerce acts on: it is {event.name!r}")
     shown = {
-        "position": row.position,
-        "source": row.source,
-        "name": row.name,
-        "state": row.state,
-        "reason": row.reason,
-        "message": row.message,
+        "position": position,
+        "source": event.source,
+        "name": event.name,
+        "outcome": found.outcome,
+        "reason": found.reason,
+        "message": found.message or outcomes.OUTCOMES[found.outcome],
+        "by": found.by,
+        "told_by": found.told_by,
+        "kept": list(map(_kept, found.kept)),
+        "waiting": [{"channel": one.channel, "item": one.item, "name": one.name} for one in found.waiting],
         "occurred": to_iso(event.occurred),
         "channel": event.channel,
         "properties": event.properties,
@@ -114,10 +154,7 @@ def show(platform: Platform, position: int, as_json: bool) -> None:
 def mend(platform: Platform, position: int, changes: tuple[str, ...], as_json: bool) -> None:
     """Change properties of a fact and let it have its effect; the event in the archive stays as it came."""
     _, event = api.event_of(platform.commerce, position)
-    properties = msgspec.json.decode(msgspec.json.encode(event.properties))
-    for change in changes:
-        _set(properties, change)
-    output(as_json, _retry(platform, msgspec.structs.replace(event, properties=properties)), _retried)
+    output(as_json, _retry(platform, outcomes.changed(event, dict(map(_change, changes)))), _retried)
 
 
 @facts.command()
@@ -143,16 +180,7 @@ def retry(platform: Platform, positions: tuple[int, ...], with_all: bool, as_jso
 
 def _retry(platform: Platform, event: Event) -> dict[str, Any]:
     """Carries a fact out; DefinitionInvalid with the reason when it still cannot be."""
-    follower = follower_of(platform)
-    try:
-        deeds = tuple(follower.deeds_of(event))
-    except Unfit as fault:
-        raise DefinitionInvalid(f"{event.name} at {event.position} still cannot be used: {fault.message}") from None
-    except NoPlace as fault:
-        raise DefinitionInvalid(
-            f"store {fault.store!r} of {event.source} is no place", hint="`cauce commerce facts name` gives it one"
-        ) from None
-    found = platform.commerce.do(Mend(position=event.position, deeds=deeds, rewards=follower.rewards, by=user()))
+    found = outcomes.tried_again(platform.commerce, follower_of(platform), event, by=user())
     return {"position": event.position, "applied": True, "new": found.new, "pending": found.pending}
 
 
@@ -162,22 +190,14 @@ def _retried(told: dict[str, Any]) -> str:
     return f"{told['position']}: had its effect" if told["new"] else f"{told['position']}: was known already"
 
 
-def _set(properties: Any, change: str) -> None:
+def _change(change: str) -> tuple[str, Any]:
     path, mark, text = change.partition("=")
-    steps = path.split(".")
-    if not mark or not all(steps):
+    if not mark or not path:
         raise click.UsageError(f"expected PATH=VALUE such as products.0.quantity=2, got {change!r}")
     try:
-        value = msgspec.json.decode(text)
+        return path, msgspec.json.decode(text)
     except msgspec.MsgspecError:
-        value = text
-    holder = properties
-    try:
-        for step in steps[:-1]:
-            holder = holder[int(step)] if isinstance(holder, list) else holder.setdefault(step, {})
-        holder[int(steps[-1]) if isinstance(holder, list) else steps[-1]] = value
-    except (KeyError, IndexError, ValueError, TypeError, AttributeError):
-        raise click.UsageError(f"there is no {path} in this fact") from None
+        return path, text
 
 
 @facts.command()

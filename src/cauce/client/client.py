@@ -13,6 +13,7 @@ from msgspec import UNSET
 from cauce.client.bookings import Bookings, Resources, WaitingList
 from cauce.client.catalogue import Items, Places, Products
 from cauce.client.epcis import Epcis
+from cauce.client.facts import Facts
 from cauce.client.fulfilment import Fulfilment, Pickups
 from cauce.client.loyalty import Loyalty, Value
 from cauce.client.orders import Baskets, Orders
@@ -70,6 +71,7 @@ class Client:
         self.resources = Resources(self._transport)
         self.bookings = Bookings(self._transport)
         self.waiting = WaitingList(self._transport)
+        self.facts = Facts(self._transport)
         self.epcis = Epcis(self._transport)
         self.accounts = Accounts(self._transport)
         self.tokens = Tokens(self._transport)

@@ -49,6 +49,7 @@ UNKNOWN = {
     "token": "nobody",
     "trial": "nothing",
     "statement": "7",
+    "fact": "999999999",
     "order": "nothing",
     "basket": "999999999",
     "line": "nothing",

@@ -214,11 +214,11 @@ def receipt_key(told: Mapping[str, Any], place: str, prefix: str) -> str:
         except ValueError:
             raise Unfit("day_unreadable", f"expected a business day such as 2026-11-30, got {day!r}") from None
     if sequence:
-        return key_of("receipt", place, _plain(till), day, _plain(sequence))
-    return key_of("receipt", place, _plain(till), "", _needed(told, f"{prefix}receipt_id"))
+        return key_of("receipt", place, plain_number(till), day, plain_number(sequence))
+    return key_of("receipt", place, plain_number(till), "", _needed(told, f"{prefix}receipt_id"))
 
 
-def _plain(number: str) -> str:
+def plain_number(number: str) -> str:
     """A number without the zeros in front of it, which one system prints and another one does not."""
     return number.lstrip("0") or "0" if number.isascii() and number.isdigit() else number
 

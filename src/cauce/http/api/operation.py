@@ -141,6 +141,7 @@ PATH_PARTS: dict[str, PathPart] = {
     "hint": PathPart("Last characters of a write key.", "x9Qz"),
     "secret": PathPart("Hint of a secret: how its SHA-256 begins.", "5bdcc146"),
     "system": PathPart("System that a source is connected to.", "shopify"),
+    "fact": PathPart("Position of a fact's event in the river.", 1_048_576),
     "position": PathPart("Position of a quarantined event.", 1_048_576),
     "contract": PathPart("Key of a contract, such as `track:Order Completed`.", "track:Order Completed"),
     "trait": PathPart("Name of a trait.", "firstName"),

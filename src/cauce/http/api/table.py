@@ -12,6 +12,7 @@ from cauce.http.api import (
     data,
     definitions,
     epcis,
+    facts,
     fulfilment,
     identity,
     loyalty,
@@ -43,6 +44,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *baskets.OPERATIONS,
     *orders.OPERATIONS,
     *bookings.OPERATIONS,
+    *facts.OPERATIONS,
     *epcis.OPERATIONS,
     *accounts.OPERATIONS,
 )
@@ -72,6 +74,7 @@ RESOURCES: dict[str, str] = {
     "resources": "What can be booked, and when.",
     "bookings": "Who has what when, in every channel; itineraries and calendars.",
     "waiting": "Who waits for a place in a slot that is full.",
+    "facts": "What tills and other systems told, what became of it, and what waits.",
     "epcis": "Goods as they were observed, in the words of GS1 EPCIS 2.0.",
     "accounts": "Who may sign in, and as what.",
     "tokens": "How programs identify themselves.",
