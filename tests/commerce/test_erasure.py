@@ -35,6 +35,7 @@ from cauce.commerce.stock.reserving import Reserve
 from cauce.commerce.tills.habits import SetHabit
 from cauce.engines.memory import MemoryTables
 from cauce.errors import CauceError, Ended
+from cauce.events.erasure import proof
 from cauce.model.time import DAY, HOUR
 from tests.commerce.tills.river import NOW, River, receipt
 
@@ -281,6 +282,7 @@ def test_the_decision_erases_from_commerce_and_whoever_stays_is_whole(tmp_path: 
             platform.decide("person.erased", {"identifiers": [QUOTED], "suppress": True}, by="tests")
         rows = [row for table in ALL_TABLES for row in commerce.select(f"select * from {table.name}")]
         assert not [row for row in rows if 'ana "la' in unescaped(repr(row)).replace("\\", "")]
+        assert proof(tmp_path, [QUOTED.partition(":")[2]]) == []
         (found,) = loyalty.balance(commerce.reader, [EVA], commerce.now)
         assert (found.points, found.available) == (60, 10)
         assert broken(commerce.reader, commerce.now) == []

@@ -53,6 +53,7 @@ class Commerce:
         """Takes a person, known by identifiers (`kind:value`), out of everything but the ledger, which names nobody."""
         for command in erasing(self.reader, tuple(dict.fromkeys(owners))):
             self.do(command)
+        self._emptied()
 
     @property
     def now(self) -> int:
@@ -78,7 +79,16 @@ class Commerce:
         with self._lock:
             writer, self._writer = self._writer, None
             opened, self._opened = self._opened, []
-        if writer is not None:
-            writer.close()
         for reader in opened:
             reader.close()
+        if writer is not None:
+            writer.close()  # the last one: who only reads cannot put the file's write-ahead log away
+
+    def _emptied(self) -> None:
+        """What was erased is wiped from the file, but its write-ahead log still holds the pages as they were."""
+        tables = self._engines.tables()
+        try:
+            if tables.capabilities.name == "sqlite":
+                tables.execute("pragma wal_checkpoint(truncate)")
+        finally:
+            tables.close()
