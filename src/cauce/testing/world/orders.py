@@ -14,6 +14,7 @@ from cauce.commerce.orders import questions
 from cauce.commerce.orders.changing import Advance, Cancel, Change, Return
 from cauce.commerce.orders.paying import Pay
 from cauce.commerce.orders.placing import NewLine, Part, PlaceOrder, Standing
+from cauce.commerce.stock.api import availability
 from cauce.commerce.stock.facts import Entry
 from cauce.commerce.stock.keeping import Receive
 from cauce.testing.world.chance import Dice, key
@@ -77,6 +78,11 @@ class _Shop:
     def wanted(self, order: int) -> str:
         return questions.head(self._commerce, order).place
 
+    def lacks(self, sku: str, place: str, amount: int) -> int:
+        """What is to be received there beyond an amount so that it can be promised: the place's safety stock."""
+        found = availability(self._commerce.reader, sku, places=(place,))
+        return max(0, amount - sum(one.available for one in found))
+
     def close(self) -> None:
         self._commerce.close()
 
@@ -91,6 +97,10 @@ def order_one(shop: _Shop, dice: Dice, number: int, owner: str, products: Sequen
     for line in () if waits else lines:
         entry = Entry(line.sku, place, line.amount, reference=f"world-{number}", by=BY)
         shop.do(Receive(key=f"world received {number} {line.ref}", lines=(entry,)))
+        kept_back = shop.lacks(line.sku, place, line.amount)
+        if kept_back:
+            more = msgspec.structs.replace(entry, amount=kept_back)
+            shop.do(Receive(key=f"world kept back {number} {line.ref}", lines=(more,)))
     order: Standing = shop.do(
         PlaceOrder(
             key=f"world order {number}",
