@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from hypothesis import settings
@@ -24,6 +25,7 @@ from cauce.commerce.fulfilment.api import (
     Unpick,
 )
 from cauce.commerce.orders.changing import Cancel
+from cauce.engines.api import Tables
 from cauce.engines.memory import MemoryTables
 from cauce.errors import Conflict, DefinitionInvalid
 from tests.commerce.fulfilment.stores import KEYS, Stores
@@ -36,9 +38,11 @@ NUMBERS = st.integers(0, 9)
 class DeskMachine(RuleBasedStateMachine):
     """Orders of one product over three places; every command may be refused, and then leaves no trace."""
 
+    make: Callable[[], Tables] = MemoryTables
+
     def __init__(self) -> None:
         super().__init__()
-        self.stores = Stores(MemoryTables())
+        self.stores = Stores(type(self).make())
         self.orders: list[str] = []
         self.codes: list[str] = []
         self.opened: set[str] = set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from cauce.commerce.orders.outside import FactLine, RecordOrder
 from cauce.commerce.orders.paying import FACTS, Pay, RecordPayment
 from cauce.commerce.orders.placing import Confirm, NewLine, Part, PlaceOrder
 from cauce.commerce.orders.store import ALLOCATIONS, LINES
+from cauce.engines.api import Tables
 from cauce.engines.memory import MemoryTables
 from cauce.errors import CauceError, Shortage, StorageBroken
 from tests.commerce.orders.shop import Shop, Sweep
@@ -37,9 +39,11 @@ def new_lines(draw: Any) -> NewLine:
 
 
 class OrdersMachine(RuleBasedStateMachine):
+    make: Callable[[], Tables] = MemoryTables
+
     def __init__(self) -> None:
         super().__init__()
-        self.shop = Shop(MemoryTables())
+        self.shop = Shop(type(self).make())
         self.orders: list[int] = []
         self.count = 0
         for sku in SKUS:

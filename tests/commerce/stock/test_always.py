@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from hypothesis import settings
@@ -16,6 +17,8 @@ from cauce.commerce.stock.limits import SetCap, SetLow, SetSafety
 from cauce.commerce.stock.moving import Arrive, Came, Goods, Move
 from cauce.commerce.stock.reserving import Confirm, Line, Release, Reserve
 from cauce.commerce.transact.carrier import Command
+from cauce.engines.api import Tables
+from cauce.engines.memory import MemoryTables
 from cauce.errors import Ended, NotFound, Shortage
 from tests.commerce.stock.desk import SECOND, Desk
 
@@ -25,15 +28,21 @@ HELD_SECONDS = 60
 
 
 class Shelves(RuleBasedStateMachine):
+    make: Callable[[], Tables] = MemoryTables
+
     @initialize()
     def begins(self) -> None:
-        self.desk = Desk()
+        self.desk = Desk(type(self).make())
         self.reservations: list[int] = []
         self.shipments: list[int] = []
         self.states: dict[tuple[str, str], str] = {}
         self.crossings: list[tuple[str, str, str]] = []
         self.copy: dict[tuple[str, str], int] = {}
         self.cursor: feed.Cursor | None = None
+
+    def teardown(self) -> None:
+        if hasattr(self, "desk"):
+            self.desk.tables.close()
 
     def does(self, command: Command) -> Any:
         """The answer, None when it was refused; notes every crossing of a threshold."""
