@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from cauce.commerce.tills.api import event_of
 from cauce.commerce.tills.applying import Drop
 from cauce.commerce.tills.habits import NameStore, SetHabit
 from cauce.commerce.tills.outcomes import Which
+from cauce.engines.api import Tables
 from cauce.engines.memory import MemoryTables
 from cauce.errors import DefinitionInvalid
 from cauce.model import Event
@@ -138,3 +140,15 @@ def test_pages_hold_each_receipt_once_in_order(
 def test_a_till_belongs_to_a_place(river: River) -> None:
     with pytest.raises(DefinitionInvalid, match="expected the place of the till"):
         outcomes.receipts(river.commerce, Which(till="1"))
+
+
+def test_the_same_on_every_engine(fresh: Callable[[], Callable[[], Tables]]) -> None:
+    with contextlib.closing(River(fresh()())) as river:
+        for number in range(5):
+            river.tell("Receipt Issued", **receipt(number, store="S1" if number % 2 else "S2", till=str(number % 2)))
+        river.follow()
+        which = Which(kind="sold", place="S1", till="01", source="pos", state="counts")
+        (last,) = outcomes.receipts(river.commerce, which, limit=1)
+        rest = outcomes.receipts(river.commerce, which, before=(last.place, last.at, last.id))
+        assert sorted(one.number for one in (last, *rest)) == ["R1", "R3"]
+        assert outcome(river, river.archive.events[0]).outcome == "done"

@@ -96,7 +96,7 @@ def receipts(rows: Rows, which: Which, *, before: tuple[str, int, int] | None = 
             told.append(value)
     if which.till:
         start = SEPARATOR.join(("receipt", which.place, plain_number(which.till), ""))
-        conditions.append("substr(key, 1, ?) = ?")
+        conditions.append("substr(key, 1, cast(? as integer)) = ?")
         told += [len(start), start]
     if before:
         conditions.append("(place, at, id) < (?, ?, ?)")
