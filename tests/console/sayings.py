@@ -16,6 +16,7 @@ from pathlib import Path
 from babel.messages.catalog import Message
 
 from cauce import errors
+from cauce.commerce.fulfilment.sourcing import default_rules
 from cauce.console.sayings import CONTEXT, FOREIGN
 from cauce.profiles.definitions import default_definitions
 from cauce.quality.starter import starter_contracts
@@ -50,8 +51,9 @@ def sayings() -> dict[str, dict[tuple[str, str], Message]]:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         _keep(found, f"said_by_{inside.parts[0].removesuffix('.py')}", Reader(tree, inside.parts[0]).sentences())
     _keep(found, "said_by_console", FOREIGN)
-    packaged = [*starter_contracts(), *default_definitions()]
-    _keep(found, "said_by_definitions", sorted({each.description.replace("%", "%%") for each in packaged}))
+    packaged = [each.description for each in (*starter_contracts(), *default_definitions())]
+    packaged += [rule.name for rule in default_rules()]
+    _keep(found, "said_by_definitions", sorted({text.replace("%", "%%") for text in packaged}))
     _keep(found, "said_by_fields", sorted(set(_described(found["said_by_definitions"]))))
     return found
 

@@ -6,6 +6,7 @@ import gzip
 import json
 import logging
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from bisect import bisect
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
@@ -42,6 +43,8 @@ NOTE_COOKIE = "cauce_note"
 FORM_BYTES_MAX = 1_048_576
 FORM_FIELDS_MAX = 1_000
 YEAR_SECONDS = 365 * 86_400
+PARTS = (40, 50, 80)
+"""From which place on the navigation tells of commerce, of the river, of the installation; before it, of people."""
 COMPRESSED_FROM_BYTES = 1_024
 HEADERS = {
     "content-security-policy": (
@@ -261,13 +264,20 @@ def _frame(visit: Visit, place: Place | None) -> dict[str, Any]:
 
 
 def _navigation(visit: Visit) -> list[dict[str, Any]]:
-    """The areas that who asks may see."""
+    """The areas that who asks may see; `begins` says where one of another part follows."""
     if not visit.signed_in:
         return []
+    seen = [(name, area) for name, area in areas().items() if area.place and visit.may(area.permission)]
+    parts = [bisect(PARTS, area.place) for _, area in seen]
     return [
-        {"name": name, "title": visit.say(area.title), "home": area.home, "icon": area.icon}
-        for name, area in areas().items()
-        if area.place and visit.may(area.permission)
+        {
+            "name": name,
+            "title": visit.say(area.title),
+            "home": area.home,
+            "icon": area.icon,
+            "begins": part != before,
+        }
+        for (name, area), part, before in zip(seen, parts, parts[:1] + parts, strict=False)
     ]
 
 

@@ -249,7 +249,7 @@ AREA = Area(
     home="/data",
     permission=SQL,
     icon="data",
-    place=50,
+    place=68,
     pages=(
         Page("/data", page, "data/page.html"),
         Page("/data/run", run, method="POST"),

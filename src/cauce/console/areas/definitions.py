@@ -386,7 +386,7 @@ AREA = Area(
     home="/definitions",
     permission=READ,
     icon="definitions",
-    place=60,
+    place=64,
     pages=(
         Page("/definitions", overview, "definitions/overview.html"),
         Page("/definitions/new", new, "definitions/edit.html", permission=WRITE),

@@ -180,7 +180,7 @@ def _supposed(visit: Visit) -> api.InForce | None:
 def _sourced(visit: Visit, found: api.Sourced) -> dict[str, Any]:
     choice = found.choice
     return {
-        "rule": found.rule,
+        "rule": visit.said(found.rule),
         "version": found.version,
         "is_found": bool(choice.taken),
         "promised": found.promised or None,
@@ -212,7 +212,7 @@ def _choice(visit: Visit, each: api.ChoiceSeen) -> dict[str, Any]:
         "id": each.id,
         "at": each.at,
         "by": each.by,
-        "rule": each.sourced.rule,
+        "rule": visit.said(each.sourced.rule),
         "version": each.sourced.version,
         "delivery": visit.say(DELIVERIES[each.wish.delivery]),
         "places": [_place_name(visit, place) for place in taken],

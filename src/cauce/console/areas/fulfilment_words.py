@@ -53,7 +53,7 @@ def reason_told(visit: Visit, verdict: api.Verdict) -> str:
 def rule_told(visit: Visit, rule: api.Rule) -> dict[str, Any]:
     """A rule in words: for what it is, who may serve, what is preferred, and what is promised."""
     return {
-        "name": rule.name,
+        "name": visit.said(rule.name),
         "when": _when(visit, rule),
         "who": _who(visit, rule),
         "prefers": _prefers(visit, rule),

@@ -449,7 +449,7 @@ AREA = Area(
     home="/loyalty",
     permission=READ,
     icon="loyalty",
-    place=28,
+    place=44,
     pages=(
         Page("/loyalty", overview, "loyalty/overview.html"),
         Page("/loyalty/find", find),

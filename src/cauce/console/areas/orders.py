@@ -217,7 +217,7 @@ AREA = Area(
     home="/orders",
     permission=READ,
     icon="till",
-    place=34,
+    place=40,
     pages=(
         Page("/orders", board, "orders/board.html"),
         Page("/orders/live", live, "orders/columns.html"),

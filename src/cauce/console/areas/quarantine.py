@@ -453,7 +453,7 @@ AREA = Area(
     home="/quarantine",
     permission=READ,
     icon="quarantine",
-    place=40,
+    place=60,
     pages=(
         Page("/quarantine", groups, "quarantine/groups.html"),
         Page("/quarantine/entries", entries, "quarantine/entries.html"),

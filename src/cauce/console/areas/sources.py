@@ -309,7 +309,7 @@ AREA = Area(
     home="/sources",
     permission="sources.read",
     icon="sources",
-    place=70,
+    place=50,
     pages=(
         Page("/sources", listed, "sources/list.html"),
         Page("/sources/new", new, "sources/new.html", permission="sources.write"),

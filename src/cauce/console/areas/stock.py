@@ -305,7 +305,7 @@ AREA = Area(
     home="/stock",
     permission="commerce.read",
     icon="stock",
-    place=32,
+    place=45,
     pages=(
         Page("/stock", overview, "stock/matrix.html"),
         Page("/stock/matrix", matrix, "stock/grid.html"),
