@@ -101,15 +101,20 @@ class Shelves(RuleBasedStateMachine):
             sku = "A" if '"A"' in sent[0][0] else "B"
             self.does(Arrive(shipment=shipment, lines=(Came(sku, amount, broken),), is_last=last))
 
-    @rule(lines=st.lists(st.tuples(skus, places, amounts), min_size=1, max_size=3))
-    def reserve(self, lines: list[tuple[str, str, int]]) -> None:
+    @rule(
+        lines=st.lists(st.tuples(skus, places, amounts), min_size=1, max_size=3), channel=st.sampled_from(["", CHANNEL])
+    )
+    def reserve(self, lines: list[tuple[str, str, int]], channel: str) -> None:
         needs: dict[tuple[str, str], int] = {}
         for sku, place, amount in lines:
             needs[sku, place] = needs.get((sku, place), 0) + amount
-        before = {key: self.desk.available(*key) for key in needs}
-        held = self.does(Reserve(lines=tuple(Line(*line) for line in lines), seconds=HELD_SECONDS))
+        before = {key: self.desk.available(*key, channel) for key in needs}
+        wanted = tuple(Line(*line) for line in lines)
+        held = self.does(Reserve(lines=wanted, seconds=HELD_SECONDS, channel=channel))
         if held:
             self.reservations.append(held.id)
+            for (sku, place), amount in needs.items():
+                assert amount <= self.cap_of(sku, place, channel), "no channel takes more at once than it may see"
         else:
             short = [key for key, amount in needs.items() if (found := before[key]) is None or found.available < amount]
             assert short, "what is shown can be had"
@@ -135,6 +140,13 @@ class Shelves(RuleBasedStateMachine):
     @rule(place=st.sampled_from(["", *PLACES]), sku=st.sampled_from(["", *SKUS]), amount=st.none() | st.integers(0, 5))
     def cap(self, place: str, sku: str, amount: int | None) -> None:
         self.does(SetCap(channel=CHANNEL, place=place, sku=sku, amount=amount))
+
+    def cap_of(self, sku: str, place: str, channel: str) -> float:
+        """The most particular cap, as it stands in the table."""
+        rows = self.desk.tables.select("select sku, place, most from stock_cap where channel = ?", (channel,))
+        caps = {(of, there): most for of, there, most in rows}
+        own = ((sku, place), (sku, ""), ("", place), ("", ""))
+        return next((caps[each] for each in own if each in caps), float("inf"))
 
     def entry(self, sku: str, place: str, amount: int, ago: int) -> Entry:
         return Entry(sku, place, amount, self.desk.now - ago * SECOND)

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from cauce.commerce.ledger import api as ledger
+from cauce.commerce.stock.availability import within_caps
 from cauce.commerce.stock.store import FREE, RESERVATIONS, SOLD, STOCKS, Reservation, place_of, stock_id
 from cauce.commerce.transact.records import Records
 from cauce.commerce.transact.work import Work
@@ -82,8 +83,10 @@ class Reserved(msgspec.Struct, frozen=True):
 
 
 def reserve(work: Work, command: Reserve) -> Reserved:
-    """Shortage when one line cannot be had; then none is held."""
+    """Shortage when one line cannot be had, or its channel may not take so much at once; then none is held."""
     needs = _summed(command)
+    if command.channel:
+        within_caps(work, needs, command.channel)
     try:
         return _held(work, command, needs)
     except Shortage:
