@@ -7,7 +7,7 @@ import pytest
 from cauce.commerce.fulfilment import api
 from tests.browser.conftest import served_over
 from tests.browser.test_every_page import judged
-from tests.console import desk
+from tests.console import bringing, desk
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -98,3 +98,25 @@ def test_rules_are_checked_while_they_are_written(store, visiting, axe, width):
 
 def _task(served, number):
     return next(task for task in api.pick_list(served.platform.commerce, "MAD") if task.order == number)
+
+
+@pytest.mark.parametrize(("width", "language"), [(390, "en"), (1280, "es")])
+def test_goods_come_back_through_the_person_and_too_many_are_refused(tmp_path, visiting, axe, width, language):
+    with served_over(tmp_path / "data") as served:
+        number = bringing.furnish(served.platform)
+        served.platform.commerce.do(api.ChooseDesk(by="the-store_staff", desk="TOL"))
+        with visiting(served, "store_staff", width=width, language=language) as page:
+            page.expected = [r"status of 422"]
+            page.goto("/pickups/returns")
+            page.locator("#f-q").fill(bringing.ANA)
+            page.keyboard.press("Enter")
+            form = page.locator("form", has_text=number)
+            form.wait_for()
+            page.wait_for_load_state("load")
+            assert not judged(page, axe)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            form.locator("button.big").click()
+            form.get_by_text("nothing of it came back" if language == "en" else "no se devuelve nada").wait_for()
+            form.locator("input[type=number]").first.fill("2")
+            form.locator("button.big").click()
+            page.get_by_text(f"2 of {number}" if language == "en" else f"2 de {number}").wait_for()

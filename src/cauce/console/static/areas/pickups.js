@@ -45,7 +45,7 @@ async function heed(response, form) {
     window.htmx?.process?.(made || document.body);
   } else if (form?.isConnected) {
     const page = new DOMParser().parseFromString(text, "text/html");
-    const said = page.querySelector(".fault, .note.bad span, .problem p, p");
+    const said = ["[role=alert]", ".fault, .note.bad span, .problem p", "p"].map(each => page.querySelector(each)).find(Boolean);
     say(form, said?.textContent.trim() || response.statusText);
     renew(form);
   }
