@@ -195,8 +195,9 @@ def runner(context: click.Context, parent: int | None) -> None:
 @companion_option
 @click.pass_context
 def indexer(context: click.Context, parent: int | None) -> None:
-    """Keep the search index up to date until stopped (started by `cauce up`)."""
+    """Keep the search index up to date until stopped, and make pages ready (started by `cauce up`)."""
     with stopped_by_signals(parent) as stopping, Platform.open(settings_of(context)) as platform:
         with suppress(OSError):
             os.nice(INDEXER_NICENESS)  # the river and the doors go first
+        threading.Thread(target=console.prepare, args=(platform.settings.folder,), daemon=True).start()
         platform.search.follow(stopping)

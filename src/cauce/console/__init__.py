@@ -7,6 +7,7 @@ no script and no style stands in a page, and every text that is not ours is esca
 A capability brings its pages by one file in `areas` and a folder of templates; nothing else has to know of them.
 """
 
+from cauce.console.rendering import prepare
 from cauce.console.routes import routes
 
-__all__ = ["routes"]
+__all__ = ["prepare", "routes"]

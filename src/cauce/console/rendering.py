@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache, lru_cache
@@ -19,7 +18,8 @@ from cauce.console.catalogues import catalogues
 from cauce.console.static_files import files, url_of
 from cauce.console.words import Words, words_of
 
-PAUSE_SECONDS = 0.005
+FOLDER = "templates"
+"""Where an installation keeps compiled templates."""
 
 
 def code(text: str) -> Markup:
@@ -92,11 +92,14 @@ def warm(folders: Sequence[str]) -> None:
             templates().get_template(name)
 
 
-def warm_all() -> None:
-    """Compiles every template. Pauses often: a page that is asked for meanwhile goes first."""
+def prepare(data: Path) -> None:
+    """Compiles every template of an installation's console, once for each release; takes seconds.
+
+    For a process in which nobody waits: what it keeps serves the doors.
+    """
+    keep_compiled(data / FOLDER)
     for name in templates().list_templates(["html"]):
         templates().get_template(name)
-        time.sleep(PAUSE_SECONDS)
 
 
 @lru_cache(maxsize=64)

@@ -23,7 +23,7 @@ from cauce import registry
 from cauce.console import guide, static_files
 from cauce.console.catalogues import SOURCE_LANGUAGE, catalogues
 from cauce.console.frame import ANYBODY, SIGNED_IN, Answer, Area, Led, Page, Sent, Shown
-from cauce.console.rendering import keep_compiled, rendered, warm, warm_all
+from cauce.console.rendering import FOLDER, keep_compiled, rendered, warm
 from cauce.console.visit import Asked, Desk, Visit
 from cauce.console.words import words_of
 from cauce.errors import CauceError, NotFound, TooLarge, Unauthorised
@@ -87,10 +87,9 @@ def places() -> list[Place]:
 def routes(platform: Platform, readers: Readers) -> list[BaseRoute]:
     """All routes of the console; the last one answers whatever no other route knows."""
     desk = Desk(platform)
-    keep_compiled(platform.settings.folder / "templates")
-    # What everybody sees first is ready before anybody asks; the rest is made ready beside the first requests.
+    keep_compiled(platform.settings.folder / FOLDER)
+    # What everybody sees first is ready before anybody asks; a process beside prepares the rest.
     warm(("sign_in", next(iter(areas()))))
-    desk.later("templates", warm_all)
     found: list[BaseRoute] = [static_files.route(), Route("/", _home(desk, readers), methods=["GET"])]
     by_path: dict[str, dict[str, Place]] = {}
     for place in places():

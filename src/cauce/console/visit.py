@@ -50,10 +50,6 @@ class Desk:
             found = self._kept.setdefault(name, Cached(lambda: compute(self.platform), seconds))
         return cast(T, found.get())
 
-    def later(self, name: str, errand: Callable[[], object]) -> None:
-        """Has something done as soon as there is time for it."""
-        self._slow.ask(name, errand)
-
     def soon(
         self, name: str, compute: Callable[[Platform], T], seconds: float, patience_seconds: float = 0.0
     ) -> T | None:
