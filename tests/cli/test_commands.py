@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from cauce.app import Platform
-from cauce.cli.main import PIPED_COLUMNS, console, main
+from cauce.cli.main import main
 from cauce.cli.up import first_sign_in
 from cauce.errors import NotFound
 from cauce.settings import Settings
@@ -34,12 +34,6 @@ def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp("commands") / "data"
     fill(folder)
     return folder
-
-
-@pytest.fixture(autouse=True)
-def wide(monkeypatch):
-    """A console as wide as that of a pipe, whatever the terminal of the test run is."""
-    monkeypatch.setattr(console, "width", PIPED_COLUMNS)
 
 
 def call(data, *words, status=0, text=None):

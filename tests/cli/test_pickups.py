@@ -23,7 +23,7 @@ def store(tmp_path):
 
 
 def cauce(folder, *words, code=0):
-    answer = CliRunner().invoke(main, ["--data", str(folder), *words], env={"COLUMNS": "200"})
+    answer = CliRunner().invoke(main, ["--data", str(folder), *words])
     assert answer.exit_code == code, answer.output
     return answer.output
 

@@ -22,7 +22,7 @@ def store(tmp_path):
 
 
 def cauce(folder, *words, code=0):
-    answer = CliRunner().invoke(main, ["--data", str(folder), "returns", *words], env={"COLUMNS": "200"})
+    answer = CliRunner().invoke(main, ["--data", str(folder), "returns", *words])
     assert answer.exit_code == code, answer.output
     return answer.output
 

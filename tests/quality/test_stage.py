@@ -303,7 +303,10 @@ def test_replay_of_the_log_after_an_erasure_gives_the_state_of_the_erasure() -> 
 
 
 def random_items() -> st.SearchStrategy[list[Received]]:
-    """Traffic with good, broken, repeated, undecoded, replayed, dropped and erased items; later ones name earlier."""
+    """Traffic with good, broken, repeated, undecoded, replayed, dropped and erased items; later ones name earlier.
+
+    A replay comes from the source of its entry, as the river makes it.
+    """
     kind = st.sampled_from(["good", "good", "bad", "undecoded", "again", "replay", "bad replay", "drop", "blank"])
     return st.lists(st.tuples(kind, st.integers(0, 40), st.sampled_from(["web", "app"])), max_size=40).map(built)
 
@@ -321,9 +324,14 @@ def built(plan: list[tuple[str, int, str]]) -> list[Received]:
         elif kind == "drop":
             items.append(decision(position, "quarantine.dropped", positions=[of], why="random"))
         elif kind == "blank":
-            items.append(Received(position, source, source, NOW, None, erased=("stored", "quarantined")[number % 2]))
+            told, fate = {"messageId": f"blank-{position}"}, ("stored", "quarantined")[number % 2]
+            items.append(Received(position, source, source, NOW, told, erased=fate))
         elif kind in ("replay", "bad replay"):
             name = earlier.event.id if earlier and earlier.event else f"m{number}"
+            if earlier and earlier.erased:
+                name = f"blank-{of}"  # a replay keeps its entry's own id, and nobody else has that
+            if earlier and earlier.source != DECISIONS:
+                values["source"] = earlier.source
             properties = ORDER if kind == "replay" else {}
             items.append(
                 replayed(position, of, event(0, id=name, name="Order Completed", properties=properties, **values))

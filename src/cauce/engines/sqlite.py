@@ -25,8 +25,8 @@ from cauce.model import Record
 
 KEYS_PER_QUERY = 500
 ROWS_PER_INSERT = 250
-ROWS_PER_UPSERT = 32
-"""Rows of one statement: more of them gain nothing, and fewer are put down one by one."""
+ROWS_PER_UPSERT = (32, 8, 2, 1)
+"""Rows of one statement, as many as there are: each row of its own would let go of the interpreter, and wait for it."""
 STATE_PAGES_PER_CHECKPOINT = 64_000
 """256 MB: a page that many batches write reaches the state's file once."""
 DURABLE_PAGES_PER_CHECKPOINT = 16_000
@@ -236,15 +236,15 @@ class SqliteTables(SqliteReader):
         self._merge_full_levels(table)
 
     def _put(self, statement: Callable[[int], str], rows: Iterable[Row]) -> None:
-        """Puts rows down by a statement for so many; one for many lets go of the interpreter once."""
+        """Puts rows down, in their order, by a statement for so many."""
         ordered = list(rows)
-        whole = len(ordered) - len(ordered) % ROWS_PER_UPSERT
-        if whole:
-            groups = (ordered[start : start + ROWS_PER_UPSERT] for start in range(0, whole, ROWS_PER_UPSERT))
-            flat = (list(chain.from_iterable(group)) for group in groups)
-            self._connection.executemany(statement(ROWS_PER_UPSERT), flat)
-        if whole < len(ordered):
-            self._connection.executemany(statement(1), ordered[whole:])
+        done = 0
+        for count in ROWS_PER_UPSERT:
+            end = len(ordered) - (len(ordered) - done) % count
+            if done < end:
+                groups = (ordered[start : start + count] for start in range(done, end, count))
+                self._connection.executemany(statement(count), (list(chain.from_iterable(group)) for group in groups))
+                done = end
 
     def merge(self, table: Table, rows: Iterable[Row], how: Mapping[str, Merge]) -> None:
         forms = {"sum": "{0} = {0} + excluded.{0}", "min": "{0} = min({0}, excluded.{0})"}
