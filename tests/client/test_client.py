@@ -29,6 +29,8 @@ from cauce.errors import (
 from cauce.http.api.table import OPERATIONS
 from tests.http.api.world import client_of, copied, make, token
 
+pytestmark = pytest.mark.soak
+
 ANA = "email:ana@tienda.es"
 
 

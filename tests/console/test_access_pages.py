@@ -17,6 +17,8 @@ from cauce.settings import Settings
 from tests.access.provider import CLIENT, CLIENT_SECRET, SmallProvider, providing
 from tests.console.seat import Seat
 
+pytestmark = pytest.mark.soak
+
 PASSWORD = "zapatos rojos 42"
 OTHER = "una lampara verde"
 

@@ -30,6 +30,8 @@ from cauce.model import Source
 from cauce.settings import Settings
 from tests.console.seat import Seat
 
+pytestmark = pytest.mark.soak
+
 SECRETS = (
     "ana@tienda.es",
     "+34612345678",

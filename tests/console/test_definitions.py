@@ -24,6 +24,8 @@ from cauce.profiles.definitions import COMPUTES, OPERATORS, RULES, default_defin
 from cauce.quality.starter import starter_contracts
 from tests.console.seat import Seat, seated
 
+pytestmark = pytest.mark.soak
+
 HOSTILE = "<script>alert(1)</script>"
 TRAIT = "name: money_web\ncompute: sum\nproperty: total\nevents: [Order Completed]\nchannels: [web]\n"
 CONTRACT = "event: Lead Written\nproperties:\n  required: [number]\n  properties:\n    number: {type: string}\n"

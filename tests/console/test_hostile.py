@@ -16,6 +16,8 @@ from tests.console.hostile import HOSTILE, MARK
 from tests.console.seat import seated
 from tests.console.test_every_page import LOOKED_AT
 
+pytestmark = pytest.mark.soak
+
 
 def calls():
     """Calls that say it in every field that somebody else fills."""

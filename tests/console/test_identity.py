@@ -19,6 +19,8 @@ from tests.console import stewarding
 from tests.console.seat import Client, Seat
 from tests.console.stewarding import tell
 
+pytestmark = pytest.mark.soak
+
 PATIENCE_SECONDS = 60
 
 

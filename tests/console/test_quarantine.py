@@ -25,6 +25,8 @@ from cauce.quality.api import Which
 from cauce.quality.mending import Mend, Step, read_mend
 from tests.console.seat import Seat, seated
 
+pytestmark = pytest.mark.soak
+
 HOSTILE = "<script>alert(1)</script>\"&'"
 ORDER = {"order_id": "o1", "total": "27,50", "currency": "EUR"}
 DOCUMENTS = Path(__file__).resolve().parents[2] / "docs"

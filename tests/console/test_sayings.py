@@ -13,6 +13,8 @@ from cauce.console.sayings import CHARACTERS_MAX, Sayings
 from cauce.console.words import words_of
 from tests.console.sayings import Reader, sayings
 
+pytestmark = pytest.mark.soak
+
 SPANISH, ENGLISH = words_of("es"), words_of("en")
 LEFT_IN_ENGLISH = re.compile(r"\b([Ee]xpected|no field|got|there is|cannot|Known|Did you mean|is not|named|already)\b")
 SENTENCES = sorted({text for texts in sayings().values() for _, text in texts})

@@ -20,6 +20,8 @@ from cauce.identity.api import text_of
 from cauce.model import Source
 from cauce.search import rules, store
 
+pytestmark = pytest.mark.soak
+
 PEOPLE: tuple[tuple[str, dict[str, Any]], ...] = (
     ("u-ana", {"email": "ana.garcia@tienda.es", "firstName": "Ana", "lastName": "García López", "phone": "612345678"}),
     ("u-jim", {"email": "begimenez@correo.example", "name": "Begoña Jiménez Vázquez", "loyalty_id": "4012 3456 7890"}),

@@ -20,6 +20,8 @@ from cauce.engines.memory import MemoryTables
 from cauce.errors import Conflict, DefinitionInvalid, Ended, NotFound
 from tests.commerce.orders.shop import SECOND, Shop
 
+pytestmark = pytest.mark.soak
+
 STATES = st.builds(
     LineState,
     removed=st.integers(0, 3),

@@ -24,6 +24,8 @@ from cauce.errors import Conflict, DefinitionInvalid, Ended, NotFound, Shortage
 from cauce.model import from_iso
 from cauce.model.time import HOUR, MINUTE
 
+pytestmark = pytest.mark.soak
+
 MONDAY = from_iso("2026-11-23T07:00:00+00:00")
 TEN = from_iso("2026-11-23T09:00:00+00:00")
 """Ten o'clock in Madrid."""
