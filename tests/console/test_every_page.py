@@ -14,6 +14,8 @@ from cauce.console.routes import areas, places
 from cauce.console.static_files import files
 from tests.console.examples import WITHOUT, address_of
 
+pytestmark = pytest.mark.soak
+
 LOOKED_AT = [place for place in places() if place.page.method == "GET" and place.page.path not in WITHOUT]
 CHANGING = [place for place in places() if place.page.method == "POST"]
 SCRIPT_BYTES_MAX = 200_000

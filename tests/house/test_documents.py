@@ -71,6 +71,7 @@ def test_every_page_can_be_found(folder):
     [pytest.param(page, marks=pytest.mark.soak if name(page) in LONG else ()) for page in WITH_EXAMPLES],
     ids=map(name, WITH_EXAMPLES),
 )
+@pytest.mark.soak
 def test_examples_run(page, tmp_path):
     variables = {name: value for name, value in os.environ.items() if not name.startswith("CAUCE_")}
     tools = Path(sys.executable).parent
