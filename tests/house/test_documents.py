@@ -22,8 +22,6 @@ PAGES = pages()
 WITH_EXAMPLES = [page for page in PAGES if any(map(runnable, blocks(page.read_text(encoding="utf-8"))))]
 LINK = re.compile(r"(?<!\\)\[[^\]]*\]\((?P<target>[^)\s]+)(?:\s+\"[^\"]*\")?\)")
 HEADING = re.compile(r"^(#+)\s+(.*?)\s*$", re.M)
-LONG = ("docs/tutorial/first-steps.md", "docs/howto/use-the-api.md")
-"""Pages whose examples start whole installations: the slower suites run them."""
 
 
 def prose(page: Path) -> str:
@@ -66,12 +64,8 @@ def test_every_page_can_be_found(folder):
     assert not list(map(name, lost))
 
 
-@pytest.mark.parametrize(
-    "page",
-    [pytest.param(page, marks=pytest.mark.soak if name(page) in LONG else ()) for page in WITH_EXAMPLES],
-    ids=map(name, WITH_EXAMPLES),
-)
 @pytest.mark.soak
+@pytest.mark.parametrize("page", WITH_EXAMPLES, ids=map(name, WITH_EXAMPLES))
 def test_examples_run(page, tmp_path):
     variables = {name: value for name, value in os.environ.items() if not name.startswith("CAUCE_")}
     tools = Path(sys.executable).parent
