@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 
-from benchmarks import availability, freshness, intake, postgres, reads, reserve, reserve_http, river, search
+from benchmarks import availability, freshness, intake, paint, postgres, reads, reserve, reserve_http, river, search
 from benchmarks.harness import Figure, show
 
 BENCHMARKS: dict[str, tuple[Callable[..., Iterator[Figure]], dict[str, object]]] = {
@@ -25,6 +25,7 @@ BENCHMARKS: dict[str, tuple[Callable[..., Iterator[Figure]], dict[str, object]]]
     "reserve.http": (reserve_http.run, {"seconds": 0.5, "rounds": 1}),
     "reserve.kill": (reserve.kill, {"kills": 1}),
     "reserve.postgres": (reserve.postgres, {"seconds": 0.3, "rounds": 1}),
+    "console.paint": (paint.run, {"people": 2_000, "events": 4_000, "rounds": 1}),
     "memory.1m": (reads.memory, {"people": 5_000, "events": 20_000}),
 }
 """Name → what measures it, and the options of a quick run."""

@@ -58,13 +58,13 @@ class KillableCauce(RunningCauce):
 
 
 def children_of(pid: int, named: bytes = b"") -> list[int]:
-    """Processes whose parent is `pid` and that have not ended; those whose command line ends so, when given."""
+    """Processes whose parent is `pid` and that have not ended; those that carry out the command, when given."""
     found = []
     for status in PROCESSES.glob("[0-9]*/stat"):
         with suppress(OSError):
             state, parent = status.read_text().rpartition(")")[2].split()[:2]
-            ends = (status.parent / "cmdline").read_bytes().rstrip(b"\0").endswith(named)
-            if int(parent) == pid and state != "Z" and ends:
+            fits = not named or named in (status.parent / "cmdline").read_bytes().split(b"\0")
+            if int(parent) == pid and state != "Z" and fits:
                 found.append(int(status.parent.name))
     return found
 
