@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cache
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 from urllib.parse import parse_qsl
 
@@ -18,6 +20,7 @@ PARAMETERS_MAX = 200
 SHOWN_CHARACTERS = 80
 DEPTH_MAX = 100
 _PLACE = re.compile(r"^(?P<said>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 def parameters(query_string: bytes, shape: type[msgspec.Struct]) -> Any:
@@ -26,7 +29,7 @@ def parameters(query_string: bytes, shape: type[msgspec.Struct]) -> Any:
         pairs = parse_qsl(query_string.decode("latin-1"), keep_blank_values=True, max_num_fields=PARAMETERS_MAX)
     except ValueError:
         raise Unreadable(f"expected at most {PARAMETERS_MAX} parameters") from None
-    lists = lists_of(shape)
+    lists, moments = lists_of(shape), moments_of(shape)
     found: dict[str, Any] = {}
     faults = []
     for name, value in pairs:
@@ -34,6 +37,8 @@ def parameters(query_string: bytes, shape: type[msgspec.Struct]) -> Any:
             faults.append(_stranger(name, shape, "parameter"))
         elif "\0" in value:
             faults.append(Fault(path=f"/{name}", expected="text without the character NUL"))
+        elif name in moments and not _DATE.match(value):  # msgspec would take a number as seconds since 1970
+            faults.append(Fault(path=f"/{name}", expected="a moment of ISO 8601", found=value[:SHOWN_CHARACTERS]))
         elif name in lists:
             found.setdefault(name, []).append(value)
         elif name in found:
@@ -75,9 +80,16 @@ def is_deep(value: Any) -> bool:
     return True
 
 
+@cache
 def lists_of(shape: type[msgspec.Struct]) -> frozenset[str]:
     """Names of the fields that may be told several times."""
     return frozenset(name for name, hint in get_type_hints(shape).items() if get_origin(hint) is list)
+
+
+@cache
+def moments_of(shape: type[msgspec.Struct]) -> frozenset[str]:
+    """Names of the fields that are a moment."""
+    return frozenset(name for name, hint in get_type_hints(shape).items() if datetime in (hint, *get_args(hint)))
 
 
 def converted(value: Any, shape: type[msgspec.Struct], *, strict: bool) -> Any:
