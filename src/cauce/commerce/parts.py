@@ -26,7 +26,7 @@ from cauce.commerce.orders import erasing as ordered
 from cauce.commerce.stock import commands, limits, reserving
 from cauce.commerce.stock import store as stock
 from cauce.commerce.stock.levels import watched
-from cauce.commerce.tills import applying, comparing, habits, relay
+from cauce.commerce.tills import applying, comparing, habits, relay, watching
 from cauce.commerce.tills import erasing as told
 from cauce.commerce.tills import store as tills
 from cauce.commerce.transact import forgetting
@@ -91,13 +91,15 @@ def erasing(reader: Reader, owners: tuple[str, ...]) -> Iterator[Command]:
 
 
 def telling(action: Action) -> Action:
-    """The same action, after which the owners of holds that ran out are told, whoever swept them."""
+    """The same action, after which the owners of holds that ran out are told, whoever swept them, and what tills say
+    came back of orders comes back to them."""
 
     def handle(work: Work, command: Any) -> Any:
         answer = action.handle(work, command)
         for hold in work.changed(ledger.HOLDS):
             if hold.state == ledger.EXPIRED and (told := ON_EXPIRED.get(hold.owner.partition(":")[0])):
                 told(work, hold)
+        watching.followed(work)
         return answer
 
     return action._replace(handle=handle)

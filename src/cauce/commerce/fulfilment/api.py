@@ -35,6 +35,7 @@ from cauce.commerce.fulfilment.returning import (
     TakeBack,
     TakeBackReceipt,
     TakenBack,
+    told_back,
 )
 from cauce.commerce.fulfilment.rules import codes
 from cauce.commerce.fulfilment.rules.definition import (
@@ -50,11 +51,14 @@ from cauce.commerce.fulfilment.rules.sourcing import VERDICTS, Choice, Verdict
 from cauce.commerce.fulfilment.ruling import ACTIONS as _RULING
 from cauce.commerce.fulfilment.ruling import Applied, ApplyRules
 from cauce.commerce.fulfilment.sourcing import InForce, Sourced, Wanted, Wish, in_force, sourced
-from cauce.commerce.fulfilment.store import CHOICES, HANDED, PARCELS, PICKUPS, RULES, TABLES, Pickup, Rows
-from cauce.commerce.orders.api import COLLECTED_KINDS
+from cauce.commerce.fulfilment.store import CHOICES, HANDED, PARCELS, PICKUPS, RULES, TABLES, Handed, Pickup, Rows
+from cauce.commerce.orders import api as orders
+from cauce.commerce.orders.api import COLLECTED_KINDS, receipt_number
 from cauce.commerce.transact.asking import marks
 from cauce.commerce.transact.carrier import Action
+from cauce.commerce.transact.work import Work
 from cauce.errors import NotFound
+from cauce.model.time import DAY
 
 __all__ = [
     "ACTIONS",
@@ -108,9 +112,14 @@ __all__ = [
     "counts",
     "desk_of",
     "following",
+    "goods_of",
     "hand_overs",
+    "handed_now",
+    "handed_with",
     "in_force",
+    "is_same_receipt",
     "order_id",
+    "ordered_of_receipt",
     "parcels",
     "pick_list",
     "pickup",
@@ -119,6 +128,7 @@ __all__ = [
     "read_rules",
     "returned_of_receipt",
     "sourced",
+    "told_back",
     "versions",
 ]
 
@@ -126,6 +136,8 @@ ACTIONS: tuple[Action, ...] = (*_ALLOCATING, *_PICKING, *_DESK, *_RETURNING, *_R
 
 R = TypeVar("R")
 ORDERS_MAX = 500
+SAME_RECEIPT = 2 * DAY
+"""How far apart a receipt and the hand-over against it are at most, by the clocks of till and desk."""
 OPEN_MAX = 50_000
 """Open orders that are looked through for a page of them."""
 OPEN_STATES = ("placed", "allocated", "picked", "ready", "shipped")
@@ -418,6 +430,33 @@ def hand_overs(rows: Rows, order_id: int) -> list[HandOverSeen]:
     ]
 
 
+def handed_now(work: Work) -> list[Handed]:
+    """Hand-overs by the command at work."""
+    return work.changed(HANDED)
+
+
+def handed_with(work: Work, desk: str, receipt: str, around: int) -> dict[str, int]:
+    """What a desk has handed over against a receipt of those days: thousandths by SKU."""
+    found: dict[str, int] = {}
+    for order in orders.of_receipt(work, desk, receipt):
+        for one in work.select(HANDED, "order_id = ? and desk = ?", order.id, desk):
+            if is_same_receipt(one, receipt, around):
+                for sku, amount in goods_of(work, one):
+                    found[sku] = found.get(sku, 0) + amount
+    return found
+
+
+def is_same_receipt(handed: Handed, receipt: str, at: int) -> bool:
+    """Whether a hand-over was against this receipt, given out at `at`: tills begin their numbers anew now and then."""
+    return receipt_number(handed.receipt) == receipt_number(receipt) and abs(handed.at - at) <= SAME_RECEIPT
+
+
+def goods_of(work: Work, handed: Handed) -> list[tuple[str, int]]:
+    """What was handed over: (SKU, thousandths)."""
+    lines = msgspec.json.decode(handed.lines, type=list[tuple[int, int]])
+    return [(orders.line(work, handed.order_id, line).sku, amount) for line, amount in lines]
+
+
 def parcels(rows: Rows, order_id: int) -> list[ParcelSeen]:
     """The parcels of an order, oldest first."""
     found = rows.select(f"select {PARCELS.columns} from {PARCELS.name} where order_id = ? order by at", (order_id,))
@@ -485,9 +524,27 @@ def bought(rows: Rows, owners: Iterable[str], limit: int = 50) -> list[Bought]:
 
 
 def returned_of_receipt(rows: Rows, place: str, receipt: str) -> dict[str, int]:
-    """What came back of a till's receipt already, by product."""
-    found = rows.select("select sku, returned from receipt_back where place = ? and receipt = ?", (place, receipt))
-    return {sku: int(amount) for sku, amount in found}
+    """What came back of a till's receipt already, as desks and tills say, by product."""
+    of = place, receipt_number(receipt)
+    found: dict[str, int] = {}
+    for table, amount in (("receipt_back", "returned"), ("receipt_told_back", "amount")):
+        for sku, came in rows.select(f"select sku, {amount} from {table} where place = ? and receipt = ?", of):
+            found[sku] = found.get(sku, 0) + int(came)
+    return found
+
+
+def ordered_of_receipt(rows: Rows, place: str, receipt: str) -> dict[str, int]:
+    """What of a till's receipt is of orders, by product: it comes back to them."""
+    ids = rows.select(
+        "select orders from order_receipt where place = ? and receipt = ?", (place, receipt_number(receipt))
+    )
+    found: dict[str, int] = {}
+    for id_ in msgspec.json.decode(ids[0][0], type=list[int]) if ids else ():
+        for sku, amount in rows.select(
+            "select sku, sum(amount) from order_line where order_id = ? group by sku", [id_]
+        ):
+            found[sku] = found.get(sku, 0) + int(amount)
+    return found
 
 
 # -- parts ------------------------------------------------------------------------------------------------------

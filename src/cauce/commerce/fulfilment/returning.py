@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from cauce.commerce.catalogue import api as catalogue
-from cauce.commerce.fulfilment.store import BACKS, Back
+from cauce.commerce.fulfilment.store import BACKS, TOLD_BACK, Back, ToldBack
 from cauce.commerce.orders import api as orders
 from cauce.commerce.orders.api import Move, Note
 from cauce.commerce.stock import api as stock
@@ -98,19 +98,93 @@ def take_back(work: Work, command: TakeBack) -> TakenBack:
 
 
 def take_back_receipt(work: Work, command: TakeBackReceipt) -> TakenBack:
-    """Conflict for more than the receipt says, less what came back before."""
+    """Conflict for more than the receipt says, less what came back before.
+
+    Goods of an order that the receipt is of come back to the order's lines, and count there.
+    """
     if not command.sold_at or not command.receipt or len(command.receipt) > TEXT_MAX:
         raise DefinitionInvalid("expected the number of the receipt, and the place that sold the goods")
     catalogue.need_place(work, command.place)
     _check_conditions([(line.amount, line.condition) for line in command.lines])
-    left = {}
+    left: dict[str, int] = {}
+    rest: list[tuple[str, int]] = []
     for one in command.lines:
-        row = _counted(work, command, one)
-        left[one.sku] = row.bought - row.returned
-        entry = Entry(
-            one.sku, command.place, one.amount, channel=command.channel, reference=command.receipt, by=command.by
-        )
+        ordered, of_orders, left_of_orders = _back_to_orders(work, command, one)
+        left[one.sku] = left_of_orders + one.bought - of_orders
+        more = one.amount - ordered
+        if not more:
+            continue
+        row = _counted(work, command, one, more, of_orders)
+        left[one.sku] = left_of_orders + row.bought - row.returned - _told(work, command, one.sku)
+        entry = Entry(one.sku, command.place, more, channel=command.channel, reference=command.receipt, by=command.by)
         stock.give_back(work, entry, sold_at=command.sold_at, is_damaged=one.condition == "damaged")
+        rest.append((one.sku, more))
+    if rest:
+        _tell(work, command, rest)
+    left = {sku: max(0, amount) for sku, amount in left.items()}
+    return TakenBack(number=command.receipt, amount=sum(one.amount for one in command.lines), left=left)
+
+
+def told_back(work: Work, place: str, receipt: str, sku: str, amount: int) -> int:
+    """A till says so much came back of a receipt of `place` (below 0: it did not after all).
+
+    How much of it is news: what a desk took back of the receipt is the same goods once there is no more of them.
+    """
+    number = orders.receipt_number(receipt)
+    told = work.get(TOLD_BACK, place, number, sku) or ToldBack(place, number, sku, 0)
+    desk = work.get(BACKS, place, number, sku)
+    new = amount if desk is None or amount < 0 else max(0, min(amount, desk.bought - desk.returned - told.amount))
+    if new:
+        work.put(TOLD_BACK, told._replace(amount=max(0, told.amount + new)))
+    return new
+
+
+def _back_to_orders(work: Work, command: TakeBackReceipt, one: CameOfReceipt) -> tuple[int, int, int]:
+    """What of it came back to lines of the receipt's orders, how much of it they are of in all, and what may still."""
+    left, of_orders, left_of_orders = one.amount, 0, 0
+    why = command.why.strip()[:TEXT_MAX] or one.condition
+    note = Note(command.by, command.channel, why, command.place, damaged=one.condition == "damaged")
+    for order in orders.of_receipt(work, command.sold_at, command.receipt):
+        for line in orders.lines_of(work, order):
+            if line.sku != one.sku:
+                continue
+            given = line.delivered + line.collected
+            back = min(left, given)
+            if back:
+                orders.change(work, order.id, [Move(line.line, "returned", back, "", ("delivered", "collected"))], note)
+            left -= back
+            of_orders += line.amount
+            left_of_orders += given - back
+    return one.amount - left, min(of_orders, one.bought), left_of_orders
+
+
+def _counted(work: Work, command: TakeBackReceipt, one: CameOfReceipt, amount: int, of_orders: int) -> Back:
+    """The receipt's product with what came back now. What it said at first stays: later claims change nothing.
+
+    `of_orders` of what the receipt says are of orders, and come back to them.
+    """
+    if one.bought <= 0:
+        raise DefinitionInvalid(f"expected what was bought of {one.sku[:80]!r} to be above 0, got {one.bought}")
+    number = orders.receipt_number(command.receipt)
+    before = work.get(BACKS, command.sold_at, number, one.sku)
+    bought = before.bought if before else one.bought - of_orders
+    returned = (before.returned if before else 0) + _told(work, command, one.sku)
+    if returned + amount > bought:
+        raise Conflict(
+            f"{bought} thousandths of {one.sku} were bought with receipt {command.receipt}, "
+            f"{returned} came back, {amount} more cannot",
+        )
+    row = before or Back(command.sold_at, number, one.sku, bought, 0, work.now)
+    return work.put(BACKS, row._replace(returned=row.returned + amount, at=work.now))
+
+
+def _told(work: Work, command: TakeBackReceipt, sku: str) -> int:
+    """What tills said came back of the receipt."""
+    told = work.get(TOLD_BACK, command.sold_at, orders.receipt_number(command.receipt), sku)
+    return told.amount if told else 0
+
+
+def _tell(work: Work, command: TakeBackReceipt, lines: Sequence[tuple[str, int]]) -> None:
     number = work.number("return")
     properties = {
         "return_id": f"{command.receipt}-R{number}",
@@ -118,25 +192,10 @@ def take_back_receipt(work: Work, command: TakeBackReceipt) -> TakenBack:
         "store_id": command.place,
         "original_store_id": command.sold_at,
         "reason": command.why.strip()[:TEXT_MAX],
-        "products": [{"sku": one.sku, "quantity": one.amount / 1_000} for one in command.lines],
+        "products": [{"sku": sku, "quantity": amount / 1_000} for sku, amount in lines],
     }
     told = {name: value for name, value in properties.items() if value}
     work.tell(Told(name="Product Returned", at=work.now, channel=command.channel, who=command.owners, properties=told))
-    return TakenBack(number=command.receipt, amount=sum(one.amount for one in command.lines), left=left)
-
-
-def _counted(work: Work, command: TakeBackReceipt, one: CameOfReceipt) -> Back:
-    """The receipt's product with what came back now. What it said at first stays: later claims change nothing."""
-    if one.bought <= 0:
-        raise DefinitionInvalid(f"expected what was bought of {one.sku[:80]!r} to be above 0, got {one.bought}")
-    before = work.get(BACKS, command.sold_at, command.receipt, one.sku)
-    row = before or Back(command.sold_at, command.receipt, one.sku, one.bought, 0, work.now)
-    if row.returned + one.amount > row.bought:
-        raise Conflict(
-            f"{row.bought} thousandths of {one.sku} were bought with receipt {command.receipt}, "
-            f"{row.returned} came back, {one.amount} more cannot",
-        )
-    return work.put(BACKS, row._replace(returned=row.returned + one.amount, at=work.now))
 
 
 def _check_conditions(lines: Sequence[tuple[int, str]]) -> None:

@@ -116,6 +116,15 @@ class Back(NamedTuple):
     at: int
 
 
+class ToldBack(NamedTuple):
+    """What tills, rather than desks, say came back of a receipt's product; key as of `Back`."""
+
+    place: str
+    receipt: str
+    sku: str
+    amount: int
+
+
 class RulesRow(NamedTuple):
     """One version of the sourcing rules, JSON of the document; the last one is in force."""
 
@@ -139,7 +148,8 @@ DESKS = records("pickup_desk", DeskOf)
 HANDED = records("pickup_handed", Handed, indexes=(("order_id",),), sealed=True)
 PARCELS = records("order_parcel", Parcel, key_columns=3, sealed=True)
 BACKS = records("receipt_back", Back, key_columns=3, checks=("bought > 0", "returned >= 0", "returned <= bought"))
+TOLD_BACK = records("receipt_told_back", ToldBack, key_columns=3, checks=("amount >= 0",))
 RULES = records("sourcing_rules", RulesRow, sealed=True)
 TABLES: tuple[Table, ...] = tuple(
-    each.table for each in (PICKUPS, CHOICES, CODES, TRIES, DESKS, HANDED, PARCELS, BACKS, RULES)
+    each.table for each in (PICKUPS, CHOICES, CODES, TRIES, DESKS, HANDED, PARCELS, BACKS, TOLD_BACK, RULES)
 )

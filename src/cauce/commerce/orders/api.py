@@ -7,9 +7,22 @@ from collections.abc import Sequence
 from cauce.commerce.orders import goods
 from cauce.commerce.orders.changing import Advance, Cancel, Change, moves_to
 from cauce.commerce.orders.moves import Move, Note, change, expired, lines_of, parts_of
+from cauce.commerce.orders.papers import of_receipt, paid_with, receipt_number
 from cauce.commerce.orders.placing import Confirm, NewLine, Part, PlaceOrder, Standing, confirm, place, standing
 from cauce.commerce.orders.rules import COLLECTED_KINDS, DELIVERIES, STATES, TRANSITIONS, Delivery, Transition
-from cauce.commerce.orders.store import ALLOCATIONS, LINES, NUMBERS, ORDERS, TABLES, Allocation, Entry, Line, Order
+from cauce.commerce.orders.store import (
+    ALLOCATIONS,
+    FOREIGN,
+    LINES,
+    NUMBERS,
+    ORDERS,
+    OWNERS,
+    TABLES,
+    Allocation,
+    Entry,
+    Line,
+    Order,
+)
 from cauce.commerce.transact.work import Work
 from cauce.errors import Conflict, NotFound
 
@@ -39,17 +52,23 @@ __all__ = [
     "advance",
     "allocation",
     "change",
+    "changed_now",
     "confirm",
     "expired",
+    "foreign",
     "is_known",
     "line",
     "lines_of",
     "moves_to",
     "numbered",
+    "of_receipt",
     "order",
+    "owned_by",
+    "paid_with",
     "parts_of",
     "place",
     "prolong",
+    "receipt_number",
     "standing",
 ]
 
@@ -99,6 +118,23 @@ def numbered(work: Work, number: str) -> Order:
     if found is None:
         raise NotFound(f"there is no order {number!r}")
     return work.need(ORDERS, found.order_id)
+
+
+def changed_now(work: Work) -> list[Order]:
+    """Orders that the command at work has changed, as they are now."""
+    return work.changed(ORDERS)
+
+
+def foreign(work: Work, source: str, source_id: str) -> Order | None:
+    """The order that another platform calls so; None when it is not known here."""
+    found = work.get(FOREIGN, source, source_id)
+    return work.need(ORDERS, found.order_id) if found else None
+
+
+def owned_by(work: Work, owners: Sequence[str], limit: int = 50) -> list[Order]:
+    """Orders of these identifiers, the latest first; asks the tables."""
+    ids = {row.order_id for owner in owners for row in work.select(OWNERS, "owner = ?", owner)}
+    return [work.need(ORDERS, id_) for id_ in sorted(ids, reverse=True)[:limit]]
 
 
 def line(work: Work, order_id: int, number: int) -> Line:

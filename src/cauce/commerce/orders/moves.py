@@ -34,7 +34,8 @@ class Note(NamedTuple):
     """Who does it, through which channel, why and where, for the history. `where` "" is the place whose part it is.
 
     `damaged`: what comes back cannot be sold again. With `is_fact` another platform has promised the goods already, so
-    a shortage is owed rather than refused. Without `tells` the river knows of it already.
+    a shortage is owed rather than refused. Without `tells` the river knows of it already. `at` is when goods came back
+    (microseconds), 0 for now.
     """
 
     by: str
@@ -44,6 +45,7 @@ class Note(NamedTuple):
     damaged: bool = False
     is_fact: bool = False
     tells: bool = True
+    at: int = 0
 
 
 def change(work: Work, order_id: int, moves: Sequence[Move], note: Note) -> Order:
@@ -204,7 +206,7 @@ def _carry(
         held = part.held_of(step.was, amount)
         part = goods.free(work, part, line.sku, held) if held else part
         if amount > held:
-            entry = Came(line.sku, where, amount - held, 0, note.channel, order.number, note.by)
+            entry = Came(line.sku, where, amount - held, note.at, note.channel, order.number, note.by)
             goods.back(work, entry, part.place, is_damaged=note.damaged)
     line, part = _counted(line, part, step.was, step.to, amount)
     if part.place:

@@ -180,6 +180,14 @@ class Owner(NamedTuple):
     order_id: int
 
 
+class OrderReceipt(NamedTuple):
+    """A till's receipt, by the place that gave it out and its number there; `orders` is JSON of ids."""
+
+    place: str
+    receipt: str
+    orders: str
+
+
 _SUM = " + ".join(rules.STATES)
 _NEVER_NEGATIVE = tuple(f"{state} >= 0" for state in rules.STATES)
 
@@ -213,6 +221,7 @@ PAYMENTS = records(
 NUMBERS = records("order_number", Number)
 FOREIGN = records("order_foreign", Foreign, key_columns=2)
 OWNERS = records("order_owner", Owner, key_columns=2)
+RECEIPTS = records("order_receipt", OrderReceipt, key_columns=2)
 TABLES: tuple[Table, ...] = tuple(
-    of.table for of in (ORDERS, LINES, ALLOCATIONS, HISTORY, PAYMENTS, NUMBERS, FOREIGN, OWNERS)
+    of.table for of in (ORDERS, LINES, ALLOCATIONS, HISTORY, PAYMENTS, NUMBERS, FOREIGN, OWNERS, RECEIPTS)
 )

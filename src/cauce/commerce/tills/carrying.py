@@ -8,11 +8,13 @@ from typing import Any
 import msgspec
 
 from cauce.commerce.catalogue import api as catalogue
+from cauce.commerce.fulfilment import api as fulfilment
+from cauce.commerce.fulfilment.store import Handed
 from cauce.commerce.orders import api as orders
 from cauce.commerce.stock.api import DAMAGED, FREE, OVERSOLD, SHRINKAGE, SOLD, SUPPLIER, shelf_needs
 from cauce.commerce.stock.counting import Count, Counted, count
 from cauce.commerce.stock.facts import Entry, Side, carried
-from cauce.commerce.tills import observing, ordering
+from cauce.commerce.tills import observing, ordering, returning
 from cauce.commerce.tills.deeds import AnyDeed, Cancel, Capture, Goods, Levels, Line, Order, Return, Sale
 from cauce.commerce.tills.store import (
     CANCELLED,
@@ -26,6 +28,7 @@ from cauce.commerce.tills.store import (
     Receipt,
     id_of,
 )
+from cauce.commerce.transact.asking import marks
 from cauce.commerce.transact.records import Records
 from cauce.commerce.transact.work import Work
 
@@ -43,6 +46,8 @@ STEPS: dict[str, tuple[str, str]] = {
 """How goods move: from which account of the ledger to which."""
 ORDERED = "ordered"
 """The step of a receipt whose goods belong to an order that is known here."""
+ZEROS_MAX = 16
+"""Digits to which the numbers of receipts are filled with zeros, at most."""
 FACTORS: dict[tuple[str, str], tuple[int, int]] = {
     ("GRM", "KGM"): (1, 1_000),
     ("KGM", "GRM"): (1_000, 1),
@@ -79,8 +84,12 @@ def _receipt(work: Work, deed: Sale | Goods, step: str, number: str) -> tuple[bo
     wanted: tuple[Line, ...]
     if isinstance(deed, Sale) and deed.order and _is_order(work, deed.order, id_):
         step, wanted = ORDERED, ()
+        ids = [order.id for order in ordering.named_orders(work, deed.order, where.source)]
+        returning.receipt_known(work, deed.place, number, deed.key, ids)
     else:
         wanted = deed.lines
+        if isinstance(deed, Sale):
+            wanted = _without(work, deed, fulfilment.handed_with(work, deed.place, number, where.at))
     lines, waiting = _carried_lines(work, deed, step, wanted, id_)
     work.put(
         RECEIPTS,
@@ -90,6 +99,50 @@ def _receipt(work: Work, deed: Sale | Goods, step: str, number: str) -> tuple[bo
         ),
     )  # fmt: skip
     return True, waiting
+
+
+def _without(work: Work, deed: Sale, handed: dict[str, int]) -> tuple[Line, ...]:
+    """Lines of a receipt without goods of orders that were handed over against it."""
+    found = []
+    for line in deed.lines:
+        known = _known(work, deed, line) if handed else None
+        taken = min(handed.get(known[0], 0), max(0, known[1])) if known else 0
+        if known and taken:
+            handed[known[0]] -= taken
+            found.append(msgspec.structs.replace(line, sku=known[0], amount=known[1] - taken, unit=""))
+        else:
+            found.append(line)
+    return tuple(line for line in found if line.amount)
+
+
+def handed_over(work: Work, handed: Handed) -> None:
+    """Goods of an order were handed over against a receipt: if a till has told of it, they were counted there too."""
+    numbers = _written_as(handed.receipt)
+    receipts = work.select(
+        RECEIPTS, f"number in ({marks(numbers)}) and place = ? and state = ? and step = 'sold' order by id", *numbers,
+        handed.desk, COUNTS,
+    )  # fmt: skip
+    left = dict[str, int]()
+    for sku, amount in fulfilment.goods_of(work, handed):
+        left[sku] = left.get(sku, 0) + amount
+    for receipt in receipts:
+        if not fulfilment.is_same_receipt(handed, receipt.number, receipt.at):
+            continue
+        lines = []
+        for sku, amount in _read(receipt.lines):
+            taken = min(left.get(sku, 0), max(0, amount))
+            if taken:
+                left[sku] -= taken
+                _moved(work, receipt.step, _entry_of(receipt, sku, -taken))
+            if amount != taken:
+                lines.append((sku, amount - taken))
+        work.put(RECEIPTS, receipt._replace(lines=_written(lines)))
+
+
+def _written_as(number: str) -> list[str]:
+    """A receipt's number as systems write it, with however many zeros in front."""
+    plain = orders.receipt_number(number)
+    return sorted({number.strip(), plain, *(plain.zfill(width) for width in range(ZEROS_MAX) if plain.isdigit())})
 
 
 def _is_order(work: Work, number: str, receipt: int) -> bool:
@@ -164,29 +217,35 @@ def _recorded(work: Work, deed: Order) -> int:
     products = tuple(
         msgspec.structs.replace(line, sku=found[0], amount=found[1], unit="") for line, found in lines if found
     )
-    if ordering.told(work, msgspec.structs.replace(deed, lines=products)):
-        _taken_over(work, deed.order)
+    recorded = ordering.told(work, msgspec.structs.replace(deed, lines=products))
+    if recorded and recorded.is_new:
+        _taken_over(work, deed.order, recorded.order.id)
     return 0
 
 
-def _taken_over(work: Work, number: str) -> None:
+def _taken_over(work: Work, number: str, order_id: int) -> None:
     """An order is known from now on: receipts that name it took the same goods, and give them back to it."""
     row = ordering.named(work, number)
+    returning.order_known(work, number, order_id)
     for id_ in msgspec.json.decode(row.receipts, type=list[int]):
         receipt = work.need(RECEIPTS, id_)
         if receipt.state == COUNTS:
             _undo(work, receipt)
             work.put(RECEIPTS, receipt._replace(step=ORDERED, lines="[]"))
+            returning.receipt_known(work, receipt.place, receipt.number, receipt.key, [order_id])
     work.put(ORDERS_NAMED, row._replace(recorded=1))
 
 
 def _undo(work: Work, receipt: Receipt) -> None:
     """Takes back what a receipt did to the stock, and what of it still waits."""
     for sku, amount in _read(receipt.lines):
-        entry = Entry(sku, receipt.place, -amount, receipt.at, receipt.channel, receipt.number, receipt.source)
-        _moved(work, receipt.step, entry)
+        _moved(work, receipt.step, _entry_of(receipt, sku, -amount))
     for waiting in work.select(PENDING, "receipt = ?", receipt.id):
         work.drop(PENDING, waiting.id)
+
+
+def _entry_of(receipt: Receipt, sku: str, amount: int) -> Entry:
+    return Entry(sku, receipt.place, amount, receipt.at, receipt.channel, receipt.number, receipt.source)
 
 
 _HANDLERS: dict[type[AnyDeed], Callable[[Work, Any], tuple[bool, int]]] = {
@@ -258,14 +317,14 @@ def _carried_lines(
             waiting += _wait(work, deed, line, receipt)
             continue
         sku, amount = found
+        moved.append((sku, amount))
+        if isinstance(deed, Return):
+            continue
         where = deed.where
         number = deed.reference if isinstance(deed, Goods) else deed.number
-        entry = Entry(sku, deed.place, amount, where.at, where.channel, number, where.source)
-        if isinstance(deed, Return):
-            _given_back(work, deed, entry)
-        else:
-            _moved(work, step, entry)
-        moved.append((sku, amount))
+        _moved(work, step, Entry(sku, deed.place, amount, where.at, where.channel, number, where.source))
+    if isinstance(deed, Return):
+        returning.came(work, deed, moved)
     return moved, waiting
 
 
@@ -277,15 +336,6 @@ def _moved(work: Work, step: str, entry: Entry) -> None:
         entry = msgspec.structs.replace(entry, amount=-entry.amount)
     if entry.amount:
         carried(work, entry, Side(entry.place, origin), Side(entry.place, target), step)
-
-
-def _given_back(work: Work, deed: Return, entry: Entry) -> None:
-    """Goods came back to where they now are, and leave the books of where they were sold."""
-    if not entry.amount:
-        return
-    entry = msgspec.structs.replace(entry, amount=abs(entry.amount))  # some tills count returns below 0
-    target = DAMAGED if deed.is_damaged else FREE
-    carried(work, entry, Side(deed.sold_at or entry.place, SOLD), Side(entry.place, target), "returned")
 
 
 def _known(work: Work, deed: AnyDeed, line: Line) -> tuple[str, int] | None:

@@ -52,7 +52,11 @@ class Sale(Deed, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Return(Deed, frozen=True, kw_only=True, omit_defaults=True):
-    """Goods came back to `place`; `sold_at` is where they were sold; `origin` names the receipt they were sold with."""
+    """Goods came back to `place`; `sold_at` is where they were sold; `origin` names the receipt they were sold with.
+
+    `receipt` is that receipt's number as it is printed, `origin_key` what makes it one (`reading.receipt_key`); `who`
+    are identifiers of who brought them (`kind:value`).
+    """
 
     place: str
     number: str
@@ -63,6 +67,9 @@ class Return(Deed, frozen=True, kw_only=True, omit_defaults=True):
     currency: str = ""
     total: int = 0
     is_damaged: bool = False
+    receipt: str = ""
+    origin_key: str = ""
+    who: tuple[str, ...] = ()
 
 
 class Cancel(Deed, frozen=True, kw_only=True, omit_defaults=True):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from cauce.commerce.loyalty import api as loyalty
-from cauce.commerce.orders.outside import FactLine, RecordOrder, record
+from cauce.commerce.orders import api as orders
+from cauce.commerce.orders.outside import FactLine, Recorded, RecordOrder, record
 from cauce.commerce.tills.deeds import Line, Order
 from cauce.commerce.tills.store import (
     ORDERS_NAMED,
@@ -21,12 +22,12 @@ FACTS_MAX = 200
 """News of one order that are kept; the oldest of more are what the latest say anyway."""
 
 
-def told(work: Work, deed: Order) -> bool:
-    """Records an order as everything that its source has told makes it; whether it is known now for the first time."""
+def told(work: Work, deed: Order) -> Recorded | None:
+    """Records an order as everything that its source has told makes it; None while nobody has said what it is."""
     facts = _with(work, deed)
     standing = [one for one in facts if one.lines]
     if not standing:
-        return False  # it was cancelled before anybody said what it was
+        return None  # it was cancelled before anybody said what it was
     newest = standing[-1]
     command = RecordOrder(
         source=deed.where.source,
@@ -43,13 +44,21 @@ def told(work: Work, deed: Order) -> bool:
         is_cancelled=any(one.is_cancelled for one in facts),
         by=deed.where.source,
     )
-    return bool(record(work, command).is_new)
+    return record(work, command)
 
 
 def named(work: Work, number: str) -> OrderNamed:
     """What is known of an order by its number."""
     id_ = id_of(f"order{SEPARATOR}{number}")
     return work.get(ORDERS_NAMED, id_) or OrderNamed(id_, number, "[]", 0)
+
+
+def named_orders(work: Work, number: str, source: str) -> list[orders.Order]:
+    """The orders that a fact of a source means by this: that platform's id of it, our number, or whosever id it is."""
+    foreign = orders.foreign(work, source, number)
+    if foreign:
+        return [foreign]
+    return [orders.numbered(work, number)] if orders.is_known(work, number) else orders.of_receipt(work, "", number)
 
 
 def rewarded(work: Work, deed: Order) -> None:

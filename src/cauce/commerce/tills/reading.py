@@ -113,6 +113,7 @@ def _return(event: Event, habit: Habit, known: Known) -> Return:
     # Where it was bought is a word for the books; a store that nobody knows leaves it with the one it came to.
     sold_at = (known.place_of(store) if store else None) or place
     currency = text(told, "currency").upper()
+    receipt, origin_key = text(told, "receipt_id"), _origin_key(told, sold_at)
     return Return(
         where=_where_local(event, known.zone_of(place)),
         key=key_of("return", place, _needed(told, "return_id")),
@@ -121,20 +122,29 @@ def _return(event: Event, habit: Habit, known: Known) -> Return:
         number=_needed(told, "return_id"),
         lines=_lines(told, currency, known),
         sold_at=sold_at,
-        origin=_origin(told, sold_at),
+        origin=_origin(origin_key, receipt, sold_at),
         order=text(told, "order_id"),
         currency=currency,
         total=_minor(told, "total", currency, known),
         is_damaged=text(told, "condition").lower() in _DAMAGED,
+        receipt=receipt,
+        origin_key=origin_key,
+        who=who_of(event),
     )
 
 
-def _origin(told: Mapping[str, Any], place: str) -> str:
-    """The receipt that a return names, as loyalty knows it; "" when it names none."""
+def _origin_key(told: Mapping[str, Any], place: str) -> str:
+    """What makes the receipt one that a return names; "" when it gives at most its number."""
     if text(told, "original_sequence_number") and text(told, "original_business_day"):
-        return receipt_key(told, place, "original_").replace(SEPARATOR, "/")
-    number = text(told, "receipt_id")
-    return f"receipt/{place}//{number}" if number else ""
+        return receipt_key(told, place, "original_")
+    return ""
+
+
+def _origin(origin_key: str, receipt: str, place: str) -> str:
+    """The receipt that a return names, as loyalty knows it; "" when it names none."""
+    if origin_key:
+        return origin_key.replace(SEPARATOR, "/")
+    return f"receipt/{place}//{receipt}" if receipt else ""
 
 
 def _cancel(event: Event, _habit: Habit, known: Known) -> Cancel:

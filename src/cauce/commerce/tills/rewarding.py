@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from cauce.commerce.loyalty import api as loyalty
 from cauce.commerce.loyalty.ordering import line_of
+from cauce.commerce.tills import returning
 from cauce.commerce.tills.deeds import Cancel, Line, Return, Sale
 from cauce.commerce.tills.store import SEPARATOR
 from cauce.commerce.transact.work import Work
@@ -27,7 +28,12 @@ def earned(work: Work, deed: Sale) -> None:
 
 
 def clawed_back(work: Work, deed: Return) -> None:
-    """What a return takes back of what its purchase earned, also when that is told later."""
+    """What a return takes back of what its purchase earned, also when that is told later.
+
+    Of an order of our own it is the order's history that says so.
+    """
+    if returning.is_orders(work, deed):
+        return
     document = f"order:{deed.order}" if deed.order else deed.origin
     lines = tuple(
         loyalty.ReturnedLine(line.sku or line.items[0], abs(line.amount), abs(line.price)) for line in deed.lines

@@ -52,6 +52,30 @@ class Receipt(NamedTuple):
     position: int
 
 
+class Returned(NamedTuple):
+    """Goods that a till says came back. `id` is a hash of `key`; `deed` is JSON of the fact without its lines.
+
+    `plain` is JSON of [sku, thousandths] that went to the stock because no order is known that they are of; `waits` of
+    [order id, sku, thousandths] that the order's customer has not been given yet, as far as is known; `is_ours` is 1
+    when an order of our own accounts for it.
+    """
+
+    id: int
+    key: str
+    deed: str
+    plain: str
+    waits: str
+    is_ours: int
+
+
+class ReturnsNamed(NamedTuple):
+    """Returns by what they name, a receipt or an order. `id` is a hash of `name`; `returns` JSON of ids."""
+
+    id: int
+    name: str
+    returns: str
+
+
 class Pending(NamedTuple):
     """A line whose product nobody knows yet. `deed` is JSON of the fact with this line alone."""
 
@@ -175,6 +199,8 @@ PLACE_NAMES = records("till_place", PlaceName, key_columns=2)
 HABITS = records("till_habit", Habit)
 ORDERS_TOLD = records("till_order_told", OrderTold)
 ORDERS_NAMED = records("till_order_named", OrderNamed)
+RETURNS = records("till_return", Returned)
+RETURNS_NAMED = records("till_return_named", ReturnsNamed)
 OBSERVED = records("epcis_event", Observed, indexes=(("event_id",), ("event_time",), ("step", "event_time")))
 OBSERVED_IN = records("epcis_named", ObservedIn, key_columns=3, indexes=(("id",),))
 TABLES: tuple[Table, ...] = tuple(
@@ -190,6 +216,8 @@ TABLES: tuple[Table, ...] = tuple(
         HABITS,
         ORDERS_TOLD,
         ORDERS_NAMED,
+        RETURNS,
+        RETURNS_NAMED,
         OBSERVED,
         OBSERVED_IN,
     )

@@ -413,6 +413,7 @@ def _of_receipt(platform: Platform, event: Any) -> Iterable[types.BoughtLine]:
     if not receipt or not sold_at or not isinstance(products, list):
         return
     back = api.returned_of_receipt(rows, sold_at, receipt)
+    ordered = api.ordered_of_receipt(rows, sold_at, receipt)
     amounts: dict[str, tuple[str, int]] = {}
     for product in products[:500]:
         if not isinstance(product, dict):
@@ -425,7 +426,7 @@ def _of_receipt(platform: Platform, event: Any) -> Iterable[types.BoughtLine]:
         before = amounts[sku][1] if sku in amounts else 0
         amounts[sku] = str(product.get("name") or sku)[:200], before + round(quantity * 1_000)
     for sku, (name, amount) in amounts.items():
-        left = amount - back.get(sku, 0)
+        left = amount - back.get(sku, 0) - ordered.get(sku, 0)  # of an order it is listed there
         if left > 0:
             at = told(event.occurred)
             yield types.BoughtLine(
