@@ -48,10 +48,14 @@ def test_the_demo_has_each_order_once_and_in_many_states(run):
 
 def test_an_order_is_shown_moved_on_given_up_and_brought_back(run):
     found = run("orders", "list", "--state", "allocated", "--json")
-    number = next(head["number"] for head in found if head["kind"] == "pick_up" and head["confirmed"])
+    number, desk = next(
+        (head["number"], head["place"]) for head in found if head["kind"] == "pick_up" and head["confirmed"]
+    )
     assert number in run("orders", "show", number)
-    for state in ("picked", "ready", "collected"):
+    for state in ("picked", "ready"):
         assert run("orders", "advance", number, state, "1", "--json")["number"] == number
+    assert "against its code" in run("orders", "advance", number, "collected", "1", code=1)
+    run("pickups", "hand-over", desk, "--order", number, "--initials", "AR")
     run("orders", "return", number, "S02", "1=1", "--why", "too small")
     shown = run("orders", "show", number, "--json")
     assert shown["order"]["lines"][0]["amounts"]["returned"] == 1_000

@@ -10,6 +10,7 @@ from cauce.commerce.baskets.api import Put
 from cauce.commerce.orders import questions
 from cauce.commerce.orders.questions import Which
 from cauce.console.guide import somebody_met
+from cauce.http.api.fulfilment import counter_of
 from cauce.identity.api import text_of
 
 
@@ -67,13 +68,17 @@ def test_goods_are_moved_on_given_up_and_brought_back(own_seat):
     heads = questions.page(commerce, Which(state="allocated"), limit=20)
     head = next(head for head in heads if head.kind in ("pick_up", "reserve_in_store", "curbside") and head.confirmed)
     page = f"/orders/{head.id}"
-    for to in ("picked", "ready", "collected"):
+    for to in ("picked", "ready"):
         answer = client.send(f"{page}/advance", page=page, line="1", to=to, key=to)
         assert answer.status_code == 303, answer.text[-500:]
-    again = client.send(f"{page}/advance", page=page, line="1", to="collected", key="collected")
+    again = client.send(f"{page}/advance", page=page, line="1", to="ready", key="ready")
     assert again.status_code == 303, "the same form sent twice is done once"
-    late = client.send(f"{page}/advance", page=page, line="1", to="collected", key="other")
-    assert (late.status_code, "can become collected" in late.text) == (409, True)
+    late = client.send(f"{page}/advance", page=page, line="1", to="ready", key="other")
+    assert (late.status_code, "can become ready" in late.text) == (409, True)
+    assert f'href="/pickups/orders/{head.number}"' in client.page(page), "handed over at its desk, against a proof"
+    counter_of(own_seat.platform).hand_over(
+        head.place, order=head.number, initials="AR", receipt="R1", lines=((1, 1_000),), by="eva"
+    )
     back = {"page": page, "line": "1", "amount-1": "1", "place": "S02", "why": "too small"}
     assert client.send(f"{page}/return", **back, key="back").status_code == 303
     line = questions.whole(commerce, head.id).lines[0]

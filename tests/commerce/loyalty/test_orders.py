@@ -191,7 +191,7 @@ def test_what_waits_at_a_desk_earns_when_it_is_collected(shop: Shop) -> None:
         shop.counter.advance(Advance(order=order, to=state, changes=change))
     follow(shop)
     assert balance(shop) == 0
-    shop.do(Advance(order=order, to="collected", changes=change))
+    shop.counter.hand_over("s1", order="C-000001", initials="AR", by="ana")
     follow(shop)
     assert balance(shop) == 65
     shop.do(Return(order=order, place="s2", changes=(Change(line=2),)))

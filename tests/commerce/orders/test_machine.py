@@ -11,6 +11,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from cauce.commerce.fulfilment.api import HandOver
+from cauce.commerce.fulfilment.keys import Keys
 from cauce.commerce.orders import rules
 from cauce.commerce.orders.changing import Advance, Cancel, Change, Return
 from cauce.commerce.orders.outside import FactLine, RecordOrder
@@ -36,6 +38,9 @@ def new_lines(draw: Any) -> NewLine:
     if 0 < split < amount:
         parts = (Part("S1", split), Part("S2", amount - split))
     return NewLine(sku=sku, amount=amount, price=price, discount=draw(st.integers(0, cost)), parts=parts)
+
+
+KEYS = Keys(b"a secret of thirty-two bytes ....")
 
 
 class OrdersMachine(RuleBasedStateMachine):
@@ -109,6 +114,19 @@ class OrdersMachine(RuleBasedStateMachine):
         where = "S2" if to in (rules.RETURNED, rules.CANCELLED) else ""
         change = Change(line=data.draw(st.integers(1, 2)), amount=amount * 500, place=place)
         self.tried(Advance(order=order, to=to, changes=(change,), where=where, by="ana"))
+
+    @precondition(lambda self: self.orders)
+    @rule(data=st.data(), amount=st.integers(1, 3), rest=st.booleans(), is_part=st.booleans())
+    def hand_over(self, data: Any, amount: int, rest: bool, is_part: bool) -> None:
+        id_ = data.draw(st.sampled_from(self.orders))
+        (number,) = self.shop.tables.select("select number from customer_order where id = ?", (id_,))[0]
+        lines = ((data.draw(st.integers(1, 2)), amount * 500),) if is_part else ()
+        self.tried(
+            HandOver(
+                desk="S1", order=number, initials="AR", receipt="R1", lines=lines, cancel_rest=rest,
+                codes=KEYS.hashes(id_), by="ana",
+            )
+        )  # fmt: skip
 
     @precondition(lambda self: self.orders)
     @rule(data=st.data())

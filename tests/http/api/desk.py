@@ -66,8 +66,9 @@ def _ordered(platform: Platform, state: str) -> str:
         )
     )
     if state == "collected":
-        for became in ("picked", "ready", "collected"):
+        for became in ("picked", "ready"):
             counter_of(platform).advance(Advance(order=order.id, to=became, changes=(Change(line=1),)))
+        counter_of(platform).hand_over(PLACE, order=order.number, initials="AR", by="ana")
     return str(order.number)
 
 

@@ -63,9 +63,11 @@ def test_from_the_phone_s_basket_to_the_return_in_another_store(client):
     )
     assert (paid.refund, paid.order.confirmed) == (False, True)
     both = [LineChange(line=1), LineChange(line=2)]
-    for state in ("picked", "ready", "collected"):
-        standing = client.orders.advance(order.number, state, both)
-    assert standing.state == "collected"
+    for state in ("picked", "ready"):
+        client.orders.advance(order.number, state, both)
+    with pytest.raises(Conflict, match="against its code or an id"):
+        client.orders.advance(order.number, "collected", both)
+    client.pickups.hand_over("S01", order=order.number, initials="AR")
     client.orders.bring_back(order.number, "S01", [LineChange(line=2, amount=1_000)], why="too small")
     whole = client.orders.get(order.number)
     assert whole.lines[1].amounts == {"collected": 1_000, "returned": 1_000}
@@ -103,7 +105,7 @@ def test_whoever_makes_an_order_ready_the_person_gets_a_code_that_opens_it_once(
 def test_no_code_outlives_its_goods(platform, client):
     codes = []
     for over in (
-        lambda number: client.orders.advance(number, "collected", [LineChange(line=1)]),
+        lambda number: client.pickups.hand_over("S01", order=number, initials="AR"),
         client.orders.cancel,
     ):
         line = {"sku": SKU, "amount": 1_000}

@@ -194,8 +194,10 @@ def ordered(platform: Platform) -> str:
     line = NewLine(sku="ABR-00001-AZ", amount=4_000, price=12_995)
     owners = ("email:ana@tienda.es",)
     order = do(PlaceOrder(lines=(line,), currency="EUR", kind="pick_up", place="S01", pays_first=False, owners=owners))
-    for state in ("picked", "ready", "collected"):
-        counter_of(platform).advance(Advance(order=order.id, to=state, changes=(Change(line=1, amount=1_000),)))
+    counter = counter_of(platform)
+    for state in ("picked", "ready"):
+        counter.advance(Advance(order=order.id, to=state, changes=(Change(line=1, amount=1_000),)))
+    counter.hand_over("S01", order=order.number, initials="AR", by="ana")
     return str(order.number)
 
 

@@ -28,7 +28,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 class Advance(Command, frozen=True, kw_only=True):
     """Goods of an order come into a state; `was` narrows where from, `where` is the place where it happened.
 
-    What is collected becomes ready at its desk instead (fulfilment's `Ready`), so that whoever comes has a code.
+    What is collected becomes ready at its desk instead (fulfilment's `Ready`), so that whoever comes has a code, and
+    is handed over there against a proof (`HandOver`).
     """
 
     order: int
@@ -75,9 +76,21 @@ def advance(work: Work, command: Advance) -> Standing:
             f"order {order.number} is collected ({order.kind}): it becomes ready at its desk, with a code",
             hint="Say it there: `cauce pickups ready`, POST /v1/pickups/{order}/ready",
         )
+    if command.to == rules.COLLECTED:
+        _refuse_without_proof(order)
     found = moves_to(work, order, command.to, command.changes, command.was)
     note = Note(command.by, command.channel, command.why, command.where)
     return standing(moves.change(work, order.id, found, note))
+
+
+def _refuse_without_proof(order: Order) -> None:
+    """Goods are given to somebody against a proof, which the desk looks at."""
+    if order.kind in rules.COLLECTED_KINDS:
+        raise Conflict(
+            f"order {order.number} is handed over at its desk, against its code or an id that is shown",
+            hint="Say it there: `cauce pickups hand-over`, POST /v1/pickups/hand-overs",
+        )
+    raise Conflict(f"order {order.number} is sent ({order.kind}): nobody collects it", hint="It can become delivered")
 
 
 def cancel(work: Work, command: Cancel) -> Standing:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from cauce.commerce.orders import questions, rules
 from cauce.commerce.orders.changing import Advance, Cancel, Change, Return
@@ -163,6 +164,7 @@ def _shown(visit: Visit, refused: CauceError | None = None) -> Mapping[str, Any]
         "may_people": visit.may("people.read"),
         "can_confirm": not head.confirmed and head.state != rules.CANCELLED,
         "can_cancel": any(one["given_up"] for one in lines),
+        "desk": _desk(head) if any(one.amounts.get(rules.READY) for one in whole.lines) else "",
         "can_return": any(one["brought_back"] for one in lines),
         "places": list(parts.places(visit).items()),
         "place_wanted": head.place,
@@ -170,6 +172,11 @@ def _shown(visit: Visit, refused: CauceError | None = None) -> Mapping[str, Any]
         "refused": visit.said(refused.message) if refused else "",
         "hint": visit.said(refused.hint) if refused and refused.hint else "",
     }
+
+
+def _desk(head: questions.Head) -> str:
+    """Where the order is handed over, "" when nobody collects it."""
+    return f"/pickups/orders/{quote(head.number)}" if head.kind in rules.COLLECTED_KINDS else ""
 
 
 # -- what is asked ----------------------------------------------------------------------------------------------------

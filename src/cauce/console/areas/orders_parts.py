@@ -18,7 +18,7 @@ from cauce.http.api.sight import sight_of
 
 CARDS = 12
 PLACES_SHOWN = 500
-NEXT = ("allocated", "picked", "ready", "shipped", "delivered", "collected")
+NEXT = ("allocated", "picked", "ready", "shipped", "delivered")
 """States that the order's page offers to bring goods into; giving up and bringing back are asked for on their own."""
 PIECES = ("", "H87", "C62")
 """Units that go without saying."""

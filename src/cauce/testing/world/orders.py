@@ -183,8 +183,14 @@ def _move_on(shop: _Shop, dice: Dice, number: int, order: Standing, at: tuple[st
     done = steps[:reached]
     for step in done:
         shop.now += HOUR // 12
+        if step == "collected":
+            shop.counter.hand_over(
+                shop.wanted(order.id), by="ana", order=order.number, initials="ana", receipt=f"W{number}",
+                key=f"world {step} {number}",
+            )  # fmt: skip
+            continue
         every = tuple(Change(line=line) for line in range(1, shop.line_count(order.id) + 1))
-        where = shop.wanted(order.id) if step in ("ready", "collected") else ""
+        where = shop.wanted(order.id) if step == "ready" else ""
         shop.counter.advance(
             Advance(
                 key=f"world {step} {number}",
