@@ -50,12 +50,32 @@ def sayings() -> dict[str, dict[tuple[str, str], Message]]:
             continue
         tree = ast.parse(path.read_text(encoding="utf-8"))
         _keep(found, f"said_by_{inside.parts[0].removesuffix('.py')}", Reader(tree, inside.parts[0]).sentences())
+    _keep(found, "said_by_commerce", _rows())
     _keep(found, "said_by_console", FOREIGN)
     packaged = [each.description for each in (*starter_contracts(), *default_definitions())]
     packaged += [rule.name for rule in default_rules()]
     _keep(found, "said_by_definitions", sorted({text.replace("%", "%%") for text in packaged}))
     _keep(found, "said_by_fields", sorted(set(_described(found["said_by_definitions"]))))
     return found
+
+
+def _rows():
+    """What a unit of work of commerce says of a row that is missing, or there already, by the name of its table.
+
+    The name of a table stands in the middle of the sentence, so each is a sentence of its own.
+    """
+    names: dict[str, list[str]] = {}
+    asked: dict[str, set[str]] = {"need": set(), "add": set()}
+    for path in sorted((SOURCES / "commerce").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+                if _called_name(node.value.func) == "records":
+                    names.setdefault(_called_name(node.targets[0]), []).append(node.value.args[0].value)
+            elif isinstance(node, ast.Call) and node.args and _called_name(node.func) in asked:
+                asked[_called_name(node.func)].add(_called_name(node.args[0]).rpartition(".")[2])
+    for called, sentence in (("need", "there is no {} %(key)s"), ("add", "there is already a {} %(key)s")):
+        for name in sorted(asked[called] & set(names)):
+            yield from (sentence.format(table.replace("_", " ")) for table in names[name])
 
 
 def _described(told):

@@ -9,8 +9,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from cauce.commerce.bookings.calendar import Calendars
+from cauce.commerce.fulfilment.keys import Keys
+from cauce.commerce.orders.store import ORDERS
+from cauce.commerce.transact.work import Work
 from cauce.console.sayings import CHARACTERS_MAX, Sayings
 from cauce.console.words import words_of
+from cauce.engines.memory import MemoryTables
+from cauce.errors import NotFound
 from tests.console.sayings import Reader, sayings
 
 pytestmark = pytest.mark.soak
@@ -178,3 +184,21 @@ def test_reasons_of_every_entry_are_in_spanish(seat):
         words = " ".join(re.findall(r"(?s)<dl class=\"small\">(.*?)</dl>", text))
         assert words, group
         assert not english.search(re.sub(r"<[^>]+>", " ", words)), words
+
+
+def _no_order() -> None:
+    tables = MemoryTables()
+    tables.create((ORDERS.table,))
+    Work(tables, 0).need(ORDERS, 7)
+
+
+@pytest.mark.parametrize(
+    "fails",
+    [lambda: Keys(b"s" * 32).links.opened("AAAA", 0), lambda: Calendars(b"s" * 32).opened("AAAA", 0), _no_order],
+)
+def test_links_and_rows_that_are_missing_are_said_with_their_own_noun(fails):
+    with pytest.raises(NotFound) as missing:
+        fails()
+    spanish = SPANISH.said(str(missing.value))
+    assert spanish.startswith("no ")
+    assert not re.search(r"there|pick-up|calendar |order|link|whole", spanish)

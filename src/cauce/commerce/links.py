@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+from collections.abc import Callable
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -26,14 +27,13 @@ class Link(NamedTuple):
 class Links:
     """Makes and opens the links to one sort of thing, with a key of its own, derived from the secret.
 
-    `purpose` sets its key apart from those of all others (16 bytes at most); `noun` and `hint` are for those who open
-    something else.
+    `purpose` sets its key apart from those of all others (16 bytes at most); `missing` makes what those are told who
+    open something else: whole sentences, which can be said in any language.
     """
 
-    def __init__(self, secret: bytes, purpose: bytes, noun: str, hint: str) -> None:
+    def __init__(self, secret: bytes, purpose: bytes, missing: Callable[[], NotFound]) -> None:
         self._key = blake2b(secret, digest_size=32, person=purpose).digest()
-        self._noun = noun
-        self._hint = hint
+        self._missing = missing
 
     def link(self, id_: int, until: int) -> str:
         """The same for the same thing and time."""
@@ -49,7 +49,7 @@ class Links:
             packed = b""
         signature, body = packed[:SIGNATURE_BYTES], packed[SIGNATURE_BYTES:]
         if not hmac.compare_digest(signature, self._signature(body)):
-            raise NotFound(f"there is no {self._noun} behind this link", hint=self._hint)
+            raise self._missing()
         found = Link(*msgspec.msgpack.decode(body, type=tuple[int, int]))
         if found.until <= now:
             raise NotFound("this link has run out")

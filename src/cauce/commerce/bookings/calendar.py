@@ -12,6 +12,7 @@ from cauce.commerce.bookings import rules
 from cauce.commerce.bookings.nouns import Booking, Resource
 from cauce.commerce.catalogue.rules.codes import zone_info
 from cauce.commerce.links import Links
+from cauce.errors import NotFound
 from cauce.model.time import DAY, SECOND, to_datetime
 
 MEDIA = "text/calendar"
@@ -81,7 +82,7 @@ class Calendars:
     """
 
     def __init__(self, secret: bytes) -> None:
-        self._links = Links(secret, b"calendar link", "calendar", "Copy it as it was given, whole")
+        self._links = Links(secret, b"calendar link", _missing)
         self.domain = blake2b(secret, digest_size=8, person=b"calendar name").hexdigest() + ".cauce"
 
     def link(self, booking: Booking) -> str:
@@ -91,3 +92,7 @@ class Calendars:
     def opened(self, link: str, now: int) -> int:
         """The booking that a link was made for; NotFound for one that was not made here or whose time is over."""
         return self._links.opened(link, now).id
+
+
+def _missing() -> NotFound:
+    return NotFound("there is no calendar behind this link", hint="Copy it as it was given, whole")

@@ -9,6 +9,7 @@ from hashlib import blake2b
 
 from cauce.commerce.fulfilment.rules import codes
 from cauce.commerce.links import Links
+from cauce.errors import NotFound
 
 HASH_BYTES = 16
 ROUNDS = 64
@@ -21,7 +22,7 @@ class Keys:
     def __init__(self, secret: bytes) -> None:
         self._code = blake2b(secret, digest_size=32, person=b"pick-up code").digest()
         self._hash = blake2b(secret, digest_size=32, person=b"pick-up hash").digest()
-        self.links = Links(secret, b"pick-up link", "pick-up", "Open it as it stands in the message, whole")
+        self.links = Links(secret, b"pick-up link", _missing)
         """What leads the person, and nobody else, to the code of an order."""
 
     def code(self, order: int, round_: int) -> str:
@@ -35,3 +36,7 @@ class Keys:
     def hashes(self, order: int) -> tuple[str, ...]:
         """What would be stored of each code that an order can have, from round 1 on."""
         return tuple(self.hash(self.code(order, round_)) for round_ in range(1, ROUNDS + 1))
+
+
+def _missing() -> NotFound:
+    return NotFound("there is no pick-up behind this link", hint="Open it as it stands in the message, whole")
