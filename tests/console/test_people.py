@@ -86,7 +86,7 @@ def test_a_search_is_in_the_audit_trail_without_its_text(own_seat: Seat) -> None
     own_seat.client("agent").page("/people/search?q=lucia")
     own_seat.platform.audit.flush()
     entries = own_seat.platform.audit.entries().entries
-    assert any(entry.action == "people.searched" for entry in entries)
+    assert any(entry.action == "person.searched" for entry in entries)
     assert "lucia" not in str(entries)
 
 

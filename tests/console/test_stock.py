@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlencode
 
 import pytest
@@ -97,7 +98,7 @@ def test_a_shipment_arrives(shop: Seat) -> None:
     do = shop.platform.commerce.do
     sent = do(Move(origin="S01", destination="S02", lines=(Goods("T-1", 1_000),), on="2099-01-02"))
     client = shop.client("owner")
-    assert "2099-01-02" in client.page("/stock/transit")
+    assert "Jan 2, 2099" in client.page("/stock/transit")
     assert client.send(f"/stock/transit/{sent.id}", page="/stock/transit").status_code == 303
     assert level(shop, place="S02") == 2_500
 
@@ -120,3 +121,26 @@ def test_amounts_are_typed_with_comma_or_point(text: str, thousandths: int) -> N
 def test_what_is_no_amount_is_refused(text: str) -> None:
     with pytest.raises(DefinitionInvalid):
         amount_of(text)
+
+
+def test_many_tasks_stand_by_place_and_go_on(shop: Seat, monkeypatch: pytest.MonkeyPatch) -> None:
+    do = shop.platform.commerce.do
+    for number in range(3):
+        do(Sell(lines=(Entry(f"T-{number}", "S01", 9_000), Entry(f"T-{number}", "S02", 9_000))))
+    monkeypatch.setattr("cauce.console.areas.stock.TASKS_UNFOLDED", 2)
+    client = shop.client("store_staff")
+    page = client.page("/stock/tasks")
+    assert page.count('class="card owed"') == 2
+    assert 'owed" id="at-S01" open' not in page
+    (task, *_) = questions.tasks(shop.platform.commerce.reader, place="S01")
+    answer = client.send(f"/stock/tasks/{task.id}", page="/stock/tasks", place="S01")
+    assert answer.headers["location"] == "/stock/tasks?place=S01#at-S01"
+    assert 'id="at-S01" open' in client.page("/stock/tasks?place=S01")
+    monkeypatch.setattr("cauce.console.areas.stock.TASKS", 2)
+    found, address = [], "/stock/tasks"
+    while address:
+        page = client.page(address)
+        found += re.findall(r'action="/stock/tasks/(\d+)"', page)
+        address = (re.findall(r'href="(/stock/tasks\?after=\d+)"', page) or [""])[0]
+    open_now = questions.tasks(shop.platform.commerce.reader)
+    assert sorted(map(int, found)) == [one.id for one in open_now]

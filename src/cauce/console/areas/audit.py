@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from cauce.access.api import Entry, Filter
-from cauce.console.areas.access_words import ACTIONS, action_said
+from cauce.console.areas.audit_words import ACTIONS, action_said, detail_said
 from cauce.console.frame import Answer, Area, Page, marked
 from cauce.console.visit import Visit
 from cauce.model.time import from_datetime
@@ -64,7 +64,7 @@ def _row(visit: Visit, entry: Entry) -> dict[str, Any]:
         "is_refusal": entry.action == "session.refused",
         "subject": entry.subject,
         "person": entry.subject if entry.action.startswith("person.") and entry.subject.startswith("p_") else "",
-        "details": [(name, str(value)) for name, value in entry.details.items() if value != ""],
+        "details": [detail_said(visit.words, name, value) for name, value in entry.details.items() if value != ""],
         "address": entry.address,
     }
 

@@ -88,7 +88,7 @@ def people(visit: Visit) -> Answer:
     if wanted.text and not wanted.filters and not wanted.cursor:
         sure = [hit for hit in visit.platform.search.find(wanted.text, 2, exact=True).hits if hit.why == EXACT]
         if len(sure) == 1:
-            visit.look("people.searched", "people")
+            visit.look("person.searched", "people")
             return Led(f"/people/{sure[0].text}")
     return {
         "wanted": wanted,
@@ -107,7 +107,7 @@ def found(visit: Visit) -> dict[str, Any]:
     if not wanted.text:
         rows, partly = _recent(visit, wanted)
         return {**frame, "rows": rows, "partly": partly and wanted.filters}
-    visit.look("people.searched", "people")
+    visit.look("person.searched", "people")
     limit = HITS_LOOKED_AT if wanted.filters else PEOPLE_SHOWN
     answer = visit.platform.search.find(wanted.text, limit, wanted.cursor, exact=not personal)
     rows = []

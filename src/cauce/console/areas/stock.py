@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from cauce.commerce.catalogue import api as catalogue
 from cauce.commerce.stock import api, counting, keeping, limits, moving, questions
@@ -13,6 +13,7 @@ from cauce.console.areas.stock_parts import (
     Matrix,
     amount_of,
     channels,
+    day_of,
     matrix_of,
     moment_of,
     name_of,
@@ -27,6 +28,9 @@ NAME = "stock"
 ROWS = 40
 COUNTED_ROWS = 60
 MOVEMENTS = 30
+TASKS = 200
+TASKS_UNFOLDED = 12
+"""So many tasks are shown at once; more are folded up by place."""
 STATES = {"in": marked("in stock"), "low": marked("low"), "out": marked("out")}
 SHIPMENT_STATES = {"sent": marked("on its way"), "partly": marked("partly here"), "arrived": marked("here")}
 SAFETY, LOW = "safety", "low"
@@ -69,14 +73,14 @@ def transit(visit: Visit) -> Answer:
                 "destination": place_name(visit, one.destination),
                 "state": visit.say(SHIPMENT_STATES[one.state]),
                 "is_partly": one.state == moving.PARTLY,
-                "on": one.on,
+                "on": day_of(visit, one.on),
                 "lines": [(name_of(visit, line.sku), _said(visit, line.sku, line.left)) for line in one.lines],
             }
             for one in sent
         ],
         "expected": [
             {
-                "on": one.on,
+                "on": day_of(visit, one.on),
                 "sku": one.sku,
                 "name": name_of(visit, one.sku),
                 "place": place_name(visit, one.place),
@@ -90,26 +94,34 @@ def transit(visit: Visit) -> Answer:
 
 
 def tasks(visit: Visit) -> Answer:
-    """What was sold and was not there."""
-    done = "done" in visit.query
-    found = questions.tasks(visit.platform.commerce.reader, done=done, limit=100)
-    return {
-        **_tabs(visit, "tasks"),
-        "done": done,
-        "tasks": [
+    """What was sold and was not there, by place; one place alone, or few tasks, are unfolded."""
+    done, chosen = "done" in visit.query, visit.query.get("place", "")[:200]
+    said = visit.query.get("after", "")
+    after = int(said) if said.isascii() and said.isdigit() and len(said) < 19 else 0
+    found = questions.tasks(visit.platform.commerce.reader, done=done, after=after, limit=TASKS + 1)
+    by_place: dict[str, list[dict[str, Any]]] = {}
+    for one in found[:TASKS]:
+        by_place.setdefault(one.place, []).append(
             {
                 "id": one.id,
                 "sku": one.sku,
-                "place_id": one.place,
                 "name": name_of(visit, one.sku),
-                "place": place_name(visit, one.place),
                 "amount": _said(visit, one.sku, one.amount),
                 "since": one.since,
                 "done": one.done,
                 "by": one.by,
             }
-            for one in found
+        )
+    is_short = len(by_place) == 1 or len(found) <= TASKS_UNFOLDED
+    more = {**({"done": "yes"} if done else {}), "after": found[TASKS - 1].id} if len(found) > TASKS else {}
+    return {
+        **_tabs(visit, "tasks"),
+        "done": done,
+        "places": [
+            {"id": id_, "name": place_name(visit, id_), "tasks": listed, "is_open": is_short or id_ == chosen}
+            for id_, listed in by_place.items()
         ],
+        "more": f"/stock/tasks?{urlencode(more)}" if more else "",
         "can_finish": visit.may("commerce.serve"),
     }
 
@@ -171,7 +183,9 @@ def finish(visit: Visit) -> Answer:
     id_ = int(visit.path["task"])
     visit.platform.commerce.do(keeping.Finish(task=id_, by=visit.actor.name))
     visit.note("stock.finish_task", str(id_))
-    return Led("/stock/tasks", visit.say("The task is done."))
+    place = visit.form.get("place", "")[:200]
+    back = f"?{urlencode({'place': place})}#at-{quote(place)}" if place else ""
+    return Led(f"/stock/tasks{back}", visit.say("The task is done."))
 
 
 # -- pieces -----------------------------------------------------------------------------------------------------------

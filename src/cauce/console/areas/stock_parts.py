@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
+
+from babel.dates import format_date
 
 from cauce.commerce.catalogue import api as catalogue
 from cauce.commerce.stock import questions
@@ -112,6 +114,14 @@ def unit_of(visit: Visit, sku: str) -> str:
 def place_name(visit: Visit, id_: str) -> str:
     place = catalogue.place(visit.platform.commerce, id_)
     return place.name or id_ if place else id_
+
+
+def day_of(visit: Visit, text: str) -> str:
+    """A day such as 2026-11-21 as it is written here; what is no day as it stands."""
+    try:
+        return format_date(date.fromisoformat(text), "medium", locale=visit.words.locale)
+    except ValueError:
+        return text
 
 
 def _places(visit: Visit) -> list[tuple[str, str]]:
