@@ -15,6 +15,7 @@ from babel import Locale, UnknownLocaleError, dates, numbers
 from babel.lists import format_list
 
 from cauce.console.catalogues import SOURCE_LANGUAGE, Catalogue, catalogues, marked
+from cauce.console.event_names import EVENTS, TYPES
 from cauce.model import SECOND
 from cauce.model.time import to_datetime
 
@@ -49,6 +50,14 @@ KINDS = {
     "crm_id": marked("CRM id"),
     "pos_customer": marked("till customer number"),
     "advertising_id": marked("advertising id"),
+    "instagram": marked("Instagram"),
+    "facebook": marked("Facebook"),
+    "x": marked("X"),
+    "tiktok": marked("TikTok"),
+    "linkedin": marked("LinkedIn"),
+    "telegram": marked("Telegram"),
+    "record": marked("record of another system"),
+    "other": marked("other identifier"),
 }
 ROLES = {
     "owner": marked("owner"),
@@ -212,11 +221,32 @@ class Words:
     def kind(self, name: str) -> str:
         return self.say(KINDS[name]) if name in KINDS else plain(name)
 
+    def identifier(self, text: str) -> str:
+        """`kind:value` with the name of the kind in words; anything else, such as the id of a person, as it stands."""
+        kind, colon, value = text.partition(":")
+        return f"{self.kind(kind)} {value}" if colon else text
+
+    def event(self, name: str) -> str:
+        """What an event of the vocabulary, or a type of call, is called; any other name as it stands."""
+        known = EVENTS.get(name) or TYPES.get(name)
+        return self.say(known) if known else name
+
     def role(self, name: str) -> str:
         return self.say(ROLES[name])
 
     def fate(self, name: str) -> str:
+        """What became of events."""
         return self.say(FATES[name])
+
+    def fate_of_one(self, name: str) -> str:
+        """What became of a single event."""
+        return {
+            "received": self.say_in("one event", "received"),
+            "stored": self.say_in("one event", "stored"),
+            "quarantined": self.say_in("one event", "quarantined"),
+            "duplicate": self.say_in("one event", "duplicate"),
+            "suppressed": self.say_in("one event", "suppressed"),
+        }[name]
 
 
 def plain(name: str) -> str:

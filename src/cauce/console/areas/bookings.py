@@ -82,7 +82,7 @@ def waiting(visit: Visit) -> Answer:
             "day": parts.day_name(visit, named[each.resource], each.start),
             "clock": catalogue.clock_at(named[each.resource], each.start),
             "party": each.party,
-            "who": [sight.key(owner) for owner in each.owners],
+            "who": [visit.words.identifier(sight.key(owner)) for owner in each.owners],
             "since": each.at,
             "address": "/bookings/slot?" + urlencode({"resource": each.resource, "start": each.start}),
         }

@@ -86,7 +86,7 @@ def told(visit: Visit, booking: Booking, resource: Resource) -> dict[str, Any]:
         "state": visit.say(state),
         "kind": kind,
         "party": booking.party,
-        "who": [sight.key(owner) for owner in booking.owners],
+        "who": [visit.words.identifier(sight.key(owner)) for owner in booking.owners],
         "person": "/people/" + quote(booking.owners[0], safe=":@") if booking.owners else "",
         "note": sight.why(booking.note, free=True) if booking.note else "",
         "document": booking.document,

@@ -284,8 +284,7 @@ def _decision(visit: Visit, event: Any, holds: Decision | None) -> dict[str, Any
 
 def _shown(visit: Visit, text: str) -> str:
     """`kind:value` as far as it may be shown, with the name of the kind in words."""
-    kind, colon, value = (text if visit.may("people.personal") else masked_text(text)).partition(":")
-    return f"{visit.words.kind(kind)} {value}" if colon else kind
+    return visit.words.identifier(text if visit.may("people.personal") else masked_text(text))
 
 
 def _frame(visit: Visit, tab: str) -> dict[str, Any]:

@@ -130,7 +130,10 @@ def reward_told(reward: Reward, programme: Programme, words: Words) -> dict[str,
 
 def _earn(way: Earn, programme: Programme, words: Words) -> dict[str, Any]:
     said = words.say(
-        _PER[way.per], points=points(way.points, words), money=money(way.per_amount, programme, words), event=way.event
+        _PER[way.per],
+        points=points(way.points, words),
+        money=money(way.per_amount, programme, words),
+        event=words.event(way.event),
     )
     conditions = _only(way.only, words)
     if way.least_amount:

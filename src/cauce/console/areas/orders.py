@@ -156,7 +156,7 @@ def _shown(visit: Visit, refused: CauceError | None = None) -> Mapping[str, Any]
         "to_refund": parts.money(visit, whole.to_refund, head.currency) if whole.to_refund else "",
         "payments": parts.payments(visit, whole),
         "history": parts.history(visit, questions.history(commerce, head.id), whole.lines, head.currency),
-        "owners": [(sight.key(owner), owner) for owner in head.owners],
+        "owners": [(visit.words.identifier(sight.key(owner)), owner) for owner in head.owners],
         "contact": [(name, str(sight.trait(name, value))) for name, value in whole.contact.items()],
         "note": sight.why(whole.note, free=True) if whole.note else "",
         "source_id": whole.source_id,

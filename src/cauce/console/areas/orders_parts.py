@@ -12,7 +12,17 @@ from cauce.commerce.catalogue import api as catalogue
 from cauce.commerce.orders import questions, rules
 from cauce.commerce.orders.questions import Head, LineShown, Which
 from cauce.console import charts
-from cauce.console.areas.orders_words import ACTIONS, BADGES, ENTRIES, FACTS, ICONS, KINDS, MEANINGS, STATES
+from cauce.console.areas.orders_words import (
+    ACTIONS,
+    BADGES,
+    ENTRIES,
+    FACTS,
+    ICONS,
+    KINDS,
+    MEANINGS,
+    STATES,
+    method_said,
+)
 from cauce.console.visit import Visit
 from cauce.http.api.sight import sight_of
 
@@ -110,7 +120,7 @@ def card(visit: Visit, head: Head) -> dict[str, Any]:
         "ran_out": waits and 0 < head.due <= now,
         "late": late,
         "promised": visit.words.moment(head.promised) if head.promised else "",
-        "owner": sight.key(head.owners[0]) if head.owners else "",
+        "owner": visit.words.identifier(sight.key(head.owners[0])) if head.owners else "",
         "source": head.source,
     }
 
@@ -210,7 +220,7 @@ def payments(visit: Visit, whole: questions.Whole) -> list[dict[str, Any]]:
             else "",
             "provider": one.provider,
             "reference": one.reference,
-            "method": one.method,
+            "method": method_said(visit.words, one.method),
             "moment": visit.words.moment(one.occurred),
         }
         for one in whole.payments

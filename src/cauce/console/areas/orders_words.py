@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cauce.console.catalogues import marked
+from cauce.console.words import Words, plain
 
 STATES: dict[str, str] = {
     "placed": marked("Placed"),
@@ -74,3 +75,20 @@ ENTRIES: dict[str, str] = {
     "voided": marked("Authorisation given up"),
 }
 """Entries of the history about the order itself."""
+
+METHODS: dict[str, str] = {
+    "card": marked("card"),
+    "cash": marked("cash"),
+    "transfer": marked("bank transfer"),
+    "gift_card": marked("gift card"),
+    "store_credit": marked("store credit"),
+    "points": marked("points"),
+    "invoice": marked("invoice"),
+    "cash_on_delivery": marked("cash on delivery"),
+}
+"""Ways to pay that most systems tell of."""
+
+
+def method_said(words: Words, method: str) -> str:
+    """How something was paid; what nobody has a word for is told as it was said."""
+    return words.say(METHODS[method]) if method in METHODS else plain(method)

@@ -220,7 +220,9 @@ def _channels(visit: Visit) -> list[dict[str, Any]]:
     rows = []
     for channel in ordered:
         told = sorted(by_channel[channel], reverse=True)
-        rows.append((words.channel(channel), color_of(channel), [(name, float(total)) for total, name, _ in told]))
+        rows.append(
+            (words.channel(channel), color_of(channel), [(words.event(name), float(total)) for total, name, _ in told])
+        )
     return [
         {
             "name": name,

@@ -122,7 +122,9 @@ def _filters(subject: Subject, profile: Profile) -> dict[str, Any]:
     names = {row["name"] for row in counted if row["channel"] in profile.channels and row["name"] and row["stored"]}
     return {
         "channels": [(name, subject.visit.words.channel(name)) for name in sorted(profile.channels)],
-        "events": sorted(names)[:EVENT_NAMES_MAX],
+        "events": sorted(((name, subject.visit.words.event(name)) for name in names), key=lambda each: each[1])[
+            :EVENT_NAMES_MAX
+        ],
     }
 
 

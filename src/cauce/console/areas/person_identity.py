@@ -139,9 +139,7 @@ def link_shown(subject: Subject, link: Evidence) -> dict[str, Any]:
     return {
         "a": subject.shown(link.a),
         "b": subject.shown(link.b),
-        "rule": words.say("decided by hand")
-        if link.rule == "steward"
-        else words.say(said.TYPES.get(link.rule, link.rule)),
+        "rule": words.say("decided by hand") if link.rule == "steward" else words.event(link.rule),
         "source": link.source,
         "event": link.event,
         "day": words.moment(link.occurred),

@@ -67,8 +67,7 @@ class Subject(msgspec.Struct, frozen=True):
 
     def shown(self, text: str) -> str:
         """`kind:value` as far as it may be shown, with the name of the kind in words."""
-        kind, colon, value = (text if self.personal else masked_text(text)).partition(":")
-        return f"{self.visit.words.kind(kind)} {value}" if colon else kind
+        return self.visit.words.identifier(text if self.personal else masked_text(text))
 
 
 def opened(visit: Visit) -> Subject:
@@ -261,7 +260,7 @@ def _differs(subject: Subject, name: str, then: Any, now: GoldenTrait | None) ->
 def _value(subject: Subject, name: str, value: Any) -> str:
     if value is None:
         return subject.visit.say("deleted")
-    return subject.visit.words.value(value if subject.personal else masked_trait(name, value))
+    return said.trait_value(subject.visit.words, name, value if subject.personal else masked_trait(name, value))
 
 
 def _trait(subject: Subject, name: str, trait: GoldenTrait, names: Mapping[int, str]) -> dict[str, Any]:
@@ -472,6 +471,7 @@ def _entry(subject: Subject, entry: TimelineEvent) -> dict[str, Any]:
         "id": f"e{event.position}",
         "icon": said.icon_of(event),
         "name": said.event_name(words, event) if subject.personal or event.type == "track" else _type(subject, event),
+        "code": event.name if event.type == "track" and words.event(event.name) != event.name else "",
         "type": _type(subject, event) if event.name and event.type != "track" and subject.personal else "",
         "channel": channel(subject, event.channel),
         "hour": words.hour(event.occurred),
@@ -489,7 +489,7 @@ def _entry(subject: Subject, entry: TimelineEvent) -> dict[str, Any]:
 
 
 def _type(subject: Subject, event: Event) -> str:
-    return subject.visit.say(said.TYPES.get(event.type, event.type))
+    return subject.visit.words.event(event.type)
 
 
 def _rows(subject: Subject, event: Event) -> list[tuple[str, str]]:
@@ -498,7 +498,9 @@ def _rows(subject: Subject, event: Event) -> list[tuple[str, str]]:
         return []
     words = subject.visit.words
     rows = [(words.kind(kind), value) for kind, value in event.identifiers]
-    rows += [(said.trait_name(words, name), words.value(value)) for name, value in event.traits.items()]
+    rows += [
+        (said.trait_name(words, name), said.trait_value(words, name, value)) for name, value in event.traits.items()
+    ]
     rows += [(name, words.value(value)) for name, value in _flat(event.properties) if value not in (None, "")]
     return rows[:ROWS_MAX]
 

@@ -24,6 +24,9 @@ TRAITS = {
     "firstName": marked("first name"),
     "gender": marked("gender"),
     "language": marked("language"),
+    "loyalty_number": marked("loyalty number"),
+    "title": marked("title"),
+    "website": marked("website"),
     "lastName": marked("last name"),
     "name": marked("name"),
     "nationalId": marked("national id"),
@@ -34,6 +37,16 @@ TRAITS = {
     "segment": marked("segment"),
     "store": marked("store"),
     "username": marked("user name"),
+}
+GENDERS = {
+    "female": marked("female"),
+    "f": marked("female"),
+    "male": marked("male"),
+    "m": marked("male"),
+    "nonbinary": marked("non-binary"),
+    "non-binary": marked("non-binary"),
+    "other": marked("another"),
+    "unknown": marked("unknown"),
 }
 COMPUTED = {
     "orders_count": marked("purchases"),
@@ -114,15 +127,6 @@ REASONS = {
     Why.OVERSIZE: marked("too many identifiers hang together"),
     Why.RETRACTED: marked("somebody decided that this evidence does not count"),
 }
-TYPES = {
-    "track": marked("event"),
-    "page": marked("page"),
-    "screen": marked("screen"),
-    "identify": marked("told about themselves"),
-    "alias": marked("identifier joined"),
-    "group": marked("group"),
-    "decision": marked("decision"),
-}
 DECISIONS = {
     "refused": marked("are not the same person"),
     "joined": marked("are the same person"),
@@ -189,7 +193,23 @@ def purpose_name(words: Words, name: str) -> str:
 
 
 def event_name(words: Words, event: Event) -> str:
-    return event.name or words.say(TYPES.get(event.type, event.type))
+    """What an event is called: pages and screens by their own names, which the company gave them."""
+    if event.name:
+        return words.event(event.name) if event.type == "track" else event.name
+    return words.event(event.type)
+
+
+def trait_value(words: Words, name: str, value: Any) -> str:
+    """The value of a trait in words: countries, languages and genders by their names."""
+    if isinstance(value, str):
+        text = value.strip()
+        if name == "gender" and text.casefold() in GENDERS:
+            return words.say(GENDERS[text.casefold()])
+        if name == "country" and len(text) == 2:
+            return str(words.locale.territories.get(text.upper(), value))
+        if name in ("language", "locale") and len(text) == 2:
+            return str(words.locale.languages.get(text.lower(), value))
+    return words.value(value)
 
 
 def definition_in_words(words: Words, definition: Definition) -> str:
@@ -214,7 +234,7 @@ def _property(words: Words, path: str) -> str:
 
 
 def _over(words: Words, definition: Definition) -> str:
-    named = [*definition.events, *(words.say(TYPES.get(each, each)) for each in definition.types)]
+    named = [words.event(each) for each in (*definition.events, *definition.types)]
     text = words.list(named) if named else words.say(marked("any event"))
     if definition.channels:
         channels = words.list([words.channel(channel) for channel in definition.channels])
@@ -293,7 +313,10 @@ def details_of(words: Words, event: Event, *, personal: bool) -> str:
     if isinstance(amount, int | float) and not isinstance(amount, bool) and abs(amount) < 1e15:
         parts.append(words.money(float(amount), currency_of(properties)))
     if event.type == "identify" and personal:
-        told = [f"{trait_name(words, name)}: {words.value(value)}" for name, value in list(event.traits.items())[:4]]
+        told = [
+            f"{trait_name(words, name)}: {trait_value(words, name, value)}"
+            for name, value in list(event.traits.items())[:4]
+        ]
         parts.append(", ".join(told))
     return " · ".join(part for part in parts if part)[:DETAILS_CHARACTERS_MAX]
 

@@ -203,7 +203,7 @@ def _arrived(visit: Visit) -> dict[str, Any]:
 
 
 def _arrival(visit: Visit, one: Arrival) -> dict[str, Any]:
-    fate = visit.say("waiting to be processed") if one.fate == WAITING else visit.words.fate(one.fate)
+    fate = visit.say("waiting to be processed") if one.fate == WAITING else visit.words.fate_of_one(one.fate)
     return {
         "position": one.position,
         "time": visit.words.moment(one.received),

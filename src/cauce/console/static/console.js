@@ -17,8 +17,10 @@ if (root.dataset.zone !== zone) {
 // `tick` comes every two seconds while somebody can see the page: live parts ask anew when it comes.
 setInterval(() => { if (!document.hidden) document.body.dispatchEvent(new CustomEvent("tick")); }, 2000);
 
-// A long list of pages begins where the page of today is.
-document.querySelector(".side a[aria-current]")?.scrollIntoView({ block: "nearest" });
+// A long list of pages begins where the page of today is, and so does a row of tabs that is wider than a phone.
+for (const here of document.querySelectorAll(".side a[aria-current], .tabs [aria-current]")) {
+  here.scrollIntoView({ block: "nearest", inline: "nearest" });
+}
 
 // What scrolls sideways can be scrolled by keyboard, unless something in it takes the keyboard anyway.
 function reach() {
