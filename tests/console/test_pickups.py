@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from cauce.app import Platform
+from cauce.commerce.catalogue.api import Product
+from cauce.commerce.catalogue.products import PutProduct
 from cauce.commerce.fulfilment import api
 from tests.console import desk
 from tests.console.seat import Seat, seated
@@ -54,6 +56,21 @@ def test_who_waits_is_seen_with_bay_and_vehicle(busy):
     assert "Seat rojo 1234 KLM" in text
     assert "Carmen Vidal" not in text
     assert orders["curbside"] in seat.client("store_staff").page("/pickups/waiting")
+
+
+def test_the_barcode_of_goods_leads_to_the_order_they_lie_ready_for(busy):
+    seat, _ = busy
+    client = seat.client("store_staff")
+    commerce = seat.platform.commerce
+    found = [seen for seen in api.pickups(commerce, "MAD", state="ready") if seen.lines[0].ready]
+    sku = found[0].lines[0].sku
+    commerce.do(PutProduct(product=Product(sku=sku, names={"en": "Coat"}, gtins=("8412345678905",))))
+    having = [seen.order for seen in found if any(line.sku == sku and line.ready for line in seen.lines)]
+    answer = client.send("/pickups/find", page=PICKUPS, code="8412345678905")
+    wanted = f"/pickups/orders/{having[0]}" if len(having) == 1 else "/pickups/ready"
+    assert (answer.status_code, answer.headers["location"]) == (303, wanted)
+    none = client.send("/pickups/find", page=PICKUPS, code="8412345678912")
+    assert (none.status_code, "lies ready here" in none.text) == (422, True)
 
 
 def test_a_code_shows_what_to_fetch_and_then_opens_once(busy):

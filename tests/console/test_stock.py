@@ -7,6 +7,8 @@ from urllib.parse import urlencode
 
 import pytest
 
+from cauce.commerce.catalogue.api import Product
+from cauce.commerce.catalogue.products import PutProduct
 from cauce.commerce.stock import questions
 from cauce.commerce.stock.api import Entry, Goods, Move
 from cauce.commerce.stock.keeping import Receive, Sell
@@ -144,3 +146,23 @@ def test_many_tasks_stand_by_place_and_go_on(shop: Seat, monkeypatch: pytest.Mon
         address = (re.findall(r'href="(/stock/tasks\?after=\d+)"', page) or [""])[0]
     open_now = questions.tasks(shop.platform.commerce.reader)
     assert sorted(map(int, found)) == [one.id for one in open_now]
+
+
+@pytest.mark.parametrize(
+    "scanned",
+    ["8412345678905", "08412345678905", "https://id.gs1.org/01/08412345678905/10/L1", "]d2010841234567890510L1"],
+)
+def test_counting_by_scan_takes_barcodes_and_keeps_what_was_written(shop: Seat, scanned: str) -> None:
+    shop.platform.commerce.do(PutProduct(product=Product(sku="T-3", names={"en": "Vase"}, gtins=("8412345678905",))))
+    page = "/stock/counts?place=S01"
+    client = shop.client("store_staff")
+    counting = {"place": "S01", "do": "scan", "n-T-1": "3"}
+    text = client.send("/stock/counts", page=page, **counting, code=scanned).text
+    assert 'name="n-T-3" inputmode="decimal" autocomplete="off" value="1"' in text
+    assert 'name="n-T-1" inputmode="decimal" autocomplete="off" value="3"' in text
+    again = client.send("/stock/counts", page=page, **counting, **{"code": scanned, "n-T-3": "1"})
+    assert (again.status_code, 'autocomplete="off" value="2"' in again.text) == (200, True)
+    assert level(shop) == 4_000, "nothing is counted before it is saved"
+    strange = client.send("/stock/counts", page=page, **counting, code="8412345678912")
+    assert (strange.status_code, "there is no product" in strange.text) == (422, True)
+    assert 'name="n-T-1" inputmode="decimal" autocomplete="off" value="3"' in strange.text

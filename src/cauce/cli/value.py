@@ -13,7 +13,6 @@ from rich.table import Table
 from cauce.app import Platform
 from cauce.cli.main import Suggesting, actor, json_option, output, pass_platform, table, user
 from cauce.commerce.loyalty.definition import decimals_of
-from cauce.commerce.loyalty.store import FOREVER
 from cauce.commerce.loyalty.value import api
 from cauce.commerce.loyalty.value.cards import BlockCard, IssueCard, TopUpCard
 from cauce.commerce.loyalty.value.numbers import fresh, number_hash, pin_hash
@@ -147,7 +146,7 @@ def _money(minor: int, currency: str) -> str:
 def _cards(cards: Any) -> Table:
     rows = table("card", "ends in", "member", "balance", "held", "state", "expires")
     for each in cards:
-        expires = "never" if each.expires >= FOREVER else to_iso(each.expires)[:10]
+        expires = "never" if each.expires >= api.FOREVER else to_iso(each.expires)[:10]
         held = _money(each.held, each.currency) if each.held else ""
         rows.add_row(
             str(each.id), each.last, each.member, _money(each.balance, each.currency), held, each.state, expires

@@ -32,7 +32,7 @@ from cauce.commerce.catalogue.nouns import (
 )
 from cauce.commerce.catalogue.rules import hours, pricing
 from cauce.commerce.catalogue.rules.checks import KINDS, ROLES, folded
-from cauce.commerce.catalogue.rules.codes import UNITS, gtin_or_none, is_whole, zones
+from cauce.commerce.catalogue.rules.codes import UNITS, gtin_in, gtin_or_none, is_whole, zones
 from cauce.commerce.catalogue.rules.distance import distance, nearest_first
 from cauce.commerce.catalogue.rules.hours import clock, clock_at, closing, day_at, next_opening, opens_on, promised
 from cauce.commerce.catalogue.rules.money import exponent, minor, written
@@ -63,6 +63,7 @@ __all__ = [
     "day_at",
     "distance",
     "exponent",
+    "gtin_in",
     "gtin_or_none",
     "is_whole",
     "items",

@@ -8,7 +8,7 @@ import msgspec
 
 from cauce.commerce.catalogue.nouns import ANY, Item, Unknown
 from cauce.commerce.catalogue.rules import checks
-from cauce.commerce.catalogue.rules.codes import gtin_or_none
+from cauce.commerce.catalogue.rules.codes import gtin_in, gtin_or_none
 from cauce.commerce.catalogue.store import GTINS, ITEMS, PRODUCTS, UNKNOWN, ItemRow, Source, UnknownRow, row
 from cauce.commerce.transact.asking import marks
 from cauce.commerce.transact.work import Work
@@ -70,7 +70,7 @@ def resolve(source: Source, channel: str, id: str) -> str | None:
         return found.sku
     if row(source, PRODUCTS, id) is not None:
         return id
-    gtin = gtin_or_none(id)
+    gtin = gtin_or_none(id) or gtin_or_none(gtin_in(id))
     known = row(source, GTINS, gtin) if gtin else None
     return known.sku if known else None
 

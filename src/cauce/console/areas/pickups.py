@@ -112,17 +112,40 @@ def choose(visit: Visit) -> Answer:
 
 
 def find(visit: Visit) -> Answer:
-    """The order that a code opens, so that its goods can be fetched."""
+    """The order that a code opens, so that its goods can be fetched; with a product's barcode that of the goods."""
     place, code = parts.place_of(visit), visit.form.get("code", "")[:500]
     try:
         if place is None:
             raise DefinitionInvalid("expected a store to be chosen first")
+        goods = _with_goods(visit, place.id, code)
+        if goods:
+            return Led(f"/pickups/orders/{quote(goods[0])}" if len(goods) == 1 else "/pickups/ready")
         counter = counter_of(visit.platform)
         seen = counter.present(place.id, code, by=visit.actor.name, key=parts.command_key(visit))
     except CauceError as fault:
         return Shown("pickups/desk.html", _desk(visit, code=code, fault=parts.said(visit, fault)), 422)
     visit.note("pickup.presented", seen.order)
     return Shown("pickups/order.html", _order(visit, seen.order, code=code))
+
+
+def _with_goods(visit: Visit, desk: str, code: str) -> list[str]:
+    """Orders that lie ready with the product whose barcode was scanned; NotFound when none does. [] for no barcode.
+
+    Goods prove nothing: whoever takes them shows a code or an id still.
+    """
+    rows = visit.platform.commerce
+    gtin = catalogue.gtin_or_none(code.strip()) or catalogue.gtin_in(code)
+    if not gtin or api.codes.is_one(code):  # a code may look like a short barcode
+        return []
+    sku = catalogue.resolve(rows.reader, "", gtin)
+    found = [
+        seen.order
+        for seen in api.pickups(rows, desk, state="ready", limit=READY_MAX)
+        if any(line.sku == sku and line.ready for line in seen.lines)
+    ]
+    if not found:
+        raise NotFound(f"nothing with the barcode {gtin} lies ready here", hint="Scan the code of the person")
+    return found
 
 
 def hand_over(visit: Visit) -> Answer:

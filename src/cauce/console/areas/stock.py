@@ -143,9 +143,11 @@ def change(visit: Visit) -> Answer:
 
 
 def count(visit: Visit) -> Answer:
-    """Takes down what was counted; empty fields were not counted."""
+    """Takes down what was counted; empty fields were not counted. A product that was scanned is added to them first."""
     form, place = visit.form, visit.form.get("place", "")
     written = {name.removeprefix("n-"): text for name, text in form.items() if name.startswith("n-")}
+    if form.get("do", "") == "scan":
+        return _scanned(visit, place, written)
     try:
         lines = tuple(
             counting.Counted(sku, amount_of(str(text), zero=True)) for sku, text in written.items() if str(text).strip()
@@ -247,7 +249,21 @@ def _shelf(visit: Visit, sku: str, place: str, faults: dict[str, str]) -> dict[s
     }
 
 
-def _counts(visit: Visit, place: str, written: dict[str, str], fault: str) -> dict[str, Any]:
+def _scanned(visit: Visit, place: str, written: dict[str, str]) -> Answer:
+    """The form with a product that was scanned, or typed, at its top: one more piece of it was counted."""
+    code = visit.form.get("code", "")[:500]
+    sku = catalogue.resolve(visit.platform.commerce.reader, "", code) if code.strip() else None
+    if sku is None:
+        fault = NotFound(f"there is no product with the SKU or barcode {code[:80]!r}")
+        return Shown("stock/counts.html", _counts(visit, place, written, visit.said(str(fault))), 422)
+    product = catalogue.product(visit.platform.commerce.reader, sku)
+    before = written.pop(sku, "").strip()
+    pieces = product is None or catalogue.is_whole(product.unit)
+    more = str(int(before or 0) + 1) if pieces and (not before or before.isdecimal()) else before
+    return Shown("stock/counts.html", _counts(visit, place, {sku: more, **written}, "", scanned=sku))
+
+
+def _counts(visit: Visit, place: str, written: dict[str, str], fault: str, *, scanned: str = "") -> dict[str, Any]:
     reader = visit.platform.commerce.reader
     places = [(id_, place_name(visit, id_)) for id_ in questions.stocked_places(reader)]
     place = place if any(id_ == place for id_, _ in places) else ""
@@ -256,12 +272,16 @@ def _counts(visit: Visit, place: str, written: dict[str, str], fault: str) -> di
     shown = found[:COUNTED_ROWS]
     done = questions.countings(reader, place=place, limit=MOVEMENTS)
     more = "/stock/counts?" + urlencode({"place": place, "after": shown[-1]}) if len(found) > len(shown) else ""
+    said = [sku for sku, text in written.items() if text.strip() or sku == scanned]  # in the order of counting
+    listed = [*said, *(sku for sku in shown if sku not in said)]
     return {
         **_tabs(visit, "counts"),
         "places": places,
         "place": place,
         "fault": fault,
-        "rows": [(sku, name_of(visit, sku), unit_of(visit, sku), written.get(sku, "")) for sku in shown],
+        "scanned": scanned,
+        "waits": bool(scanned) and not written.get(scanned, ""),
+        "rows": [(sku, name_of(visit, sku), unit_of(visit, sku), written.get(sku, "")) for sku in listed],
         "more": more,
         "done": [
             {

@@ -116,3 +116,52 @@ function tell(event) {
 document.addEventListener("pointermove", tell);
 document.addEventListener("pointerdown", tell);
 document.addEventListener("scroll", () => { tip.hidden = true; told = null; }, { passive: true });
+
+// The camera, where the browser reads codes by itself: those of pick-ups and of orders, and the barcodes of products.
+const CODES = ["qr_code", "data_matrix", "ean_13", "ean_8", "upc_a", "itf", "code_128", "code_39"];
+const scan = document.querySelector("[data-scans]");
+const scanner = document.getElementById("scanner");
+
+async function look(formats) {
+  const field = document.getElementById(scan.dataset.scans);
+  const video = scanner.querySelector("video");
+  let stream;
+  try {
+    stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
+  } catch (fault) {
+    const said = document.createElement("p");
+    said.className = "fault";
+    said.setAttribute("role", "alert");
+    said.textContent = String(fault.message || fault);
+    field.form.append(said);
+    return;
+  }
+  video.srcObject = stream;
+  scanner.showModal();
+  await video.play();
+  const detector = new BarcodeDetector({ formats });
+  const end = () => { for (const track of stream.getTracks()) track.stop(); };
+  scanner.addEventListener("close", end, { once: true });
+  while (scanner.open) {
+    const [found] = await detector.detect(video).catch(() => []);
+    if (found) {
+      field.value = found.rawValue;
+      scanner.close();
+      navigator.vibrate?.(60);
+      const into = scan.dataset.presses;
+      field.form.requestSubmit(into ? document.getElementById(into) : undefined);
+      return;
+    }
+    await new Promise(resolve => setTimeout(resolve, 120));
+  }
+}
+
+async function offerScan() {
+  const known = await BarcodeDetector.getSupportedFormats();
+  const formats = CODES.filter(format => known.includes(format));
+  if (!formats.length) return;
+  scan.hidden = false;
+  scan.addEventListener("click", () => look(formats));
+}
+
+if (scan && scanner && "BarcodeDetector" in window && navigator.mediaDevices) offerScan();

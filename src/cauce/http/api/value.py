@@ -7,7 +7,6 @@ import secrets
 from cauce.client.types import value as types
 from cauce.client.types.basics import Nothing, Page
 from cauce.commerce.loyalty.definition import MEMBER_KINDS
-from cauce.commerce.loyalty.store import FOREVER
 from cauce.commerce.loyalty.value import api
 from cauce.commerce.loyalty.value.cards import BlockCard, IssueCard, TopUpCard
 from cauce.commerce.loyalty.value.numbers import fresh, number_hash, pin_hash
@@ -31,7 +30,7 @@ def card_of(card: api.CardShown, sight: Sight) -> types.ValueCard:
         held_minor=card.held,
         available_minor=card.balance - card.held,
         issued=told(card.issued),
-        expires=None if card.expires >= FOREVER else told(card.expires),
+        expires=None if card.expires >= api.FOREVER else told(card.expires),
         has_pin=card.has_pin,
     )
 

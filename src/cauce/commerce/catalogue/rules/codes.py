@@ -43,6 +43,9 @@ _UNIT_BY_WORD = {word: code for code, word in UNITS.items()} | {"pieces": "H87",
 _UNIT = re.compile(r"[A-Z0-9]{2,3}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?")
 _CODE = re.compile(r"[a-z0-9][a-z0-9_.-]*")
+_IN_LINK = re.compile(r"https?://[^/]+/(?:[^?#]*/)?01/([0-9]{8,14})(?![0-9])")
+_IN_ELEMENTS = re.compile(r"(?:\](?:d2|Q3|C1|e0))?(?:\(01\)|01)([0-9]{14})")
+"""GS1 in a QR or DataMatrix: the application identifier 01 is the GTIN."""
 _SHORT_GTINS = frozenset({8, 12, 13, 14})
 
 
@@ -56,6 +59,16 @@ def gtin_or_none(text: str) -> str | None:
     if len(text) not in _SHORT_GTINS or not (text.isascii() and text.isdigit()) or not ean.is_valid(text):
         return None
     return text.zfill(GTIN_DIGITS)
+
+
+def gtin_in(text: str) -> str:
+    """The GTIN that a scanner read out of a GS1 Digital Link or an element string, "" when there is none.
+
+    >>> gtin_in("https://id.gs1.org/01/09506000134352/10/LOT1"), gtin_in("]d2010950600013435210LOT1"), gtin_in("A-7")
+    ('09506000134352', '09506000134352', '')
+    """
+    found = _IN_LINK.match(text) or _IN_ELEMENTS.match(text)
+    return found[1] if found else ""
 
 
 def gln(text: str) -> str:

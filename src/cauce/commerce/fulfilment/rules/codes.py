@@ -49,6 +49,15 @@ def read(text: str) -> str:
     return code
 
 
+def is_one(text: str) -> bool:
+    """Whether a text can be a code."""
+    try:
+        read(text)
+    except Unreadable:
+        return False
+    return True
+
+
 def shown(code: str) -> str:
     """A code as people read it: in two groups."""
     return f"{code[:4]}-{code[4:]}"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from cauce.commerce.ledger import api as ledger
+from cauce.commerce.loyalty.store import FOREVER
 from cauce.commerce.loyalty.value import cards, paying
 from cauce.commerce.loyalty.value.cards import CardShown, shown_with
 from cauce.commerce.loyalty.value.numbers import number_hash
@@ -23,8 +24,8 @@ from cauce.commerce.transact.asking import marks
 from cauce.engines.api import Reader
 
 __all__ = [
-    "ACTIONS", "OWNER", "TABLES", "Authorised", "CardMovement", "CardShown", "authorisations", "card", "cards_of",
-    "expired", "find", "latest", "movements", "number_of", "outstanding",
+    "ACTIONS", "FOREVER", "OWNER", "TABLES", "Authorised", "CardMovement", "CardShown", "authorisations", "card",
+    "cards_of", "expired", "find", "latest", "movements", "number_of", "outstanding",
 ]  # fmt: skip
 
 ACTIONS = (*cards.ACTIONS, *paying.ACTIONS)

@@ -1,4 +1,4 @@
-// The pick-up desk where there is little signal: what was pressed is sent once, whenever that is possible; and the camera.
+// The pick-up desk where there is little signal: what was pressed is sent once, whenever that is possible.
 "use strict";
 
 const WAITING = "cauce_desk_waiting";
@@ -100,41 +100,3 @@ addEventListener("online", flush);
 setInterval(flush, AGAIN_MS);
 showWaiting();
 flush();
-
-// The camera, where the browser reads codes by itself.
-const scan = document.querySelector("[data-scans]");
-const scanner = document.getElementById("scanner");
-
-async function look() {
-  const field = document.getElementById(scan.dataset.scans);
-  const video = scanner.querySelector("video");
-  let stream;
-  try {
-    stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
-  } catch (fault) {
-    say(field.form, String(fault.message || fault));
-    return;
-  }
-  video.srcObject = stream;
-  scanner.showModal();
-  await video.play();
-  const detector = new BarcodeDetector({ formats: ["qr_code", "data_matrix", "code_128"] });
-  const end = () => { for (const track of stream.getTracks()) track.stop(); };
-  scanner.addEventListener("close", end, { once: true });
-  while (scanner.open) {
-    const [found] = await detector.detect(video).catch(() => []);
-    if (found) {
-      field.value = found.rawValue;
-      scanner.close();
-      navigator.vibrate?.(60);
-      field.form.requestSubmit();
-      return;
-    }
-    await new Promise(resolve => setTimeout(resolve, 120));
-  }
-}
-
-if (scan && "BarcodeDetector" in window && navigator.mediaDevices) {
-  scan.hidden = false;
-  scan.addEventListener("click", look);
-}
