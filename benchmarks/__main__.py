@@ -11,22 +11,22 @@ from benchmarks.harness import Figure, show
 
 BENCHMARKS: dict[str, tuple[Callable[..., Iterator[Figure]], dict[str, object]]] = {
     "intake.http20": (intake.run, {"seconds": 2.0, "rounds": 1}),
-    "river.1m": (river.run, {"events": 100_000, "identifiers": 50_000}),
-    "replay": (river.replay, {"events": 50_000, "identifiers": 20_000}),
-    "freshness": (freshness.run, {"seconds": 5.0}),
-    "profile.read": (reads.profile, {"people": 5_000, "events": 20_000}),
-    "timeline.read": (reads.timeline, {"people": 5_000, "events": 20_000}),
+    "river.1m": (river.run, {"events": 20_000, "identifiers": 10_000}),
+    "replay": (river.replay, {"events": 10_000, "identifiers": 5_000}),
+    "freshness": (freshness.run, {"seconds": 2.0}),
+    "profile.read": (reads.profile, {"people": 2_000, "events": 8_000}),
+    "timeline.read": (reads.timeline, {"people": 2_000, "events": 8_000}),
     "search": (search.run, {"people": 2_000, "per_sort": 20}),
     "availability": (availability.run, {"skus": 4, "places": 50, "questions": 20}),
-    "postgres": (postgres.run, {"events": 20_000, "identifiers": 10_000}),
-    "postgres.runners": (postgres.runners, {"events": 20_000, "identifiers": 5_000}),
+    "postgres": (postgres.run, {"events": 8_000, "identifiers": 4_000}),
+    "postgres.runners": (postgres.runners, {"events": 8_000, "identifiers": 2_000}),
     "reserve.hot": (reserve.hot, {"seconds": 0.3, "rounds": 1}),
     "reserve.many": (reserve.many, {"seconds": 0.3, "rounds": 1}),
     "reserve.http": (reserve_http.run, {"seconds": 0.5, "rounds": 1}),
     "reserve.kill": (reserve.kill, {"kills": 1}),
     "reserve.postgres": (reserve.postgres, {"seconds": 0.3, "rounds": 1}),
-    "console.paint": (paint.run, {"people": 2_000, "events": 4_000, "rounds": 1}),
-    "memory.1m": (reads.memory, {"people": 5_000, "events": 20_000}),
+    "console.paint": (paint.run, {"people": 1_000, "events": 2_000, "rounds": 1}),
+    "memory.1m": (reads.memory, {"people": 2_000, "events": 8_000}),
 }
 """Name → what measures it, and the options of a quick run."""
 

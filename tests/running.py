@@ -17,7 +17,11 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
+from cauce.app import Platform
+from cauce.settings import Settings
+
 PATIENCE_SECONDS = 60.0
+ROWS_MAX = 10_000
 R = TypeVar("R")
 
 
@@ -51,6 +55,8 @@ class RunningCauce:
 
     def start(self) -> RunningCauce:
         """Starts it and returns when it is ready."""
+        if "authorization" not in self._client.headers:
+            self._client.headers["authorization"] = f"Bearer {self._token()}"
         port = str(urlsplit(self.url).port) if self.url else "0"
         self._process = subprocess.Popen(
             self._command("up", "--port", port, "--json"), env=self._environment(), stdout=subprocess.PIPE, text=True
@@ -58,9 +64,6 @@ class RunningCauce:
         assert self._process.stdout is not None
         self.url = first_document(self._process.stdout)["url"]
         self.wait(self._ready, "cauce to be ready")
-        if "authorization" not in self._client.headers:
-            token = self.cauce("tokens", "add", "tests", "--scope", "owner")["token"]
-            self._client.headers["authorization"] = f"Bearer {token}"
         return self
 
     def stop(self) -> None:
@@ -76,17 +79,9 @@ class RunningCauce:
             self.stop()
         self._client.close()
 
-    def cauce(self, *words: str) -> Any:
-        """What a command says, as JSON."""
-        done = subprocess.run(
-            self._command(*words, "--json"), env=self._environment(), capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, f"cauce {' '.join(words)}: {done.stdout}{done.stderr}"
-        return json.loads(done.stdout)
-
     def key(self, source: str, channel: str = "web") -> str:
         """The write key of a new source, whose events are not held against a contract."""
-        return str(self.cauce("sources", "add", source, "--channel", channel, "--mode", "observe")["key"])
+        return str(self._post("/v1/sources", name=source, channel=channel, mode="observe")["key"])
 
     def get(self, path: str, **parameters: Any) -> Any:
         """What a path of the HTTP door answers to somebody who may read."""
@@ -119,8 +114,10 @@ class RunningCauce:
 
     def ask(self, statement: str) -> list[dict[str, Any]]:
         """Rows of an SQL statement, by column."""
-        found = self.cauce("sql", "--limit", "0", statement)
-        return [dict(zip(found["columns"], row, strict=True)) for row in found["rows"]]
+        found = self._post("/v1/sql", statement=statement, rows_max=ROWS_MAX)
+        assert not found["truncated"]
+        names = [column["name"] for column in found["columns"]]
+        return [dict(zip(names, row, strict=True)) for row in found["rows"]]
 
     def wait_for_events(self, count: int) -> list[dict[str, Any]]:
         """All stored events as soon as there are `count` of them."""
@@ -149,6 +146,16 @@ class RunningCauce:
             assert self._process is None or self._process.poll() is None, f"cauce ended while waiting for {what}"
             assert time.monotonic() < end, f"waited {PATIENCE_SECONDS:.0f} s for {what}"
             time.sleep(0.05)
+
+    def _post(self, path: str, **body: Any) -> Any:
+        answer = self._client.post(self.url + path, json=body)
+        assert answer.is_success, f"{path}: {answer.status_code} {answer.text}"
+        return answer.json()
+
+    def _token(self) -> str:
+        """A token for all that these tests ask; made here, because a command takes seconds to start."""
+        with Platform.open(Settings({"data": str(self.folder)})) as platform:
+            return platform.access.tokens.add("tests", ["owner"]).secret
 
     def _ready(self) -> bool:
         try:

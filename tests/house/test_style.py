@@ -25,6 +25,7 @@ LATE_PACKAGES_ALLOWED = {
     "zxcvbn": "slow to load, for passwords that are chosen",
     "joserfc": "an optional extra",
     "httpx": "an optional extra",
+    "icalendar": "slow to load, for feeds of calendars only",
     "sqlalchemy": "an optional extra",
     "python_calamine": "slow to load, for one kind of file",
 }

@@ -6,8 +6,8 @@ import click
 
 from cauce.app import Platform
 from cauce.app.clerk import Clerk
+from cauce.cli.companion import companion_option, stopped_by_signals
 from cauce.cli.main import settings_of
-from cauce.cli.up import companion_option, stopped_by_signals
 
 
 @click.command(hidden=True)

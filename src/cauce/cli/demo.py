@@ -18,9 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from cauce.app import Platform
 from cauce.cli.main import console, errors, json_option, output, settings_of, user
-from cauce.console.guide import somebody_met
 from cauce.errors import CauceError, StorageBroken
-from cauce.http.guard import COOKIE
 from cauce.settings import Settings
 from cauce.testing.world import World, send_http, shop
 
@@ -154,6 +152,10 @@ def _entrance(settings: Settings, url: str) -> str:
 
 def _pages(settings: Settings, url: str, cookie: str) -> dict[str, int]:
     """Status of the pages of the guided path, each asked as the demo's owner sees it."""
+    # Here, because they take long to load, and `cauce --help` loads every command.
+    from cauce.console.guide import somebody_met  # noqa: PLC0415 see above
+    from cauce.http.guard import COOKIE  # noqa: PLC0415 see above
+
     with Platform.open(settings) as platform:
         person = somebody_met(platform)
     statuses = {}

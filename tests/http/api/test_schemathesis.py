@@ -9,10 +9,10 @@ import json
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from jsonschema_rs import Draft202012Validator
+from requests import Request
 from schemathesis import GenerationMode
 from schemathesis.core.parameters import ParameterLocation
 from schemathesis.specs.openapi.checks import negative_data_rejection
@@ -31,8 +31,8 @@ CONFIG = {
         },
     },
 }
-QUICK, LONG = 2, 60
-"""Requests of each operation, right and wrong ones each."""
+REQUESTS = 20
+"""Of each operation, right ones and wrong ones each."""
 ADDRESS_CHARACTERS_MAX = 10_000
 """A longer address is refused by the server before it is read, in words of its own."""
 ANSWERED = [operation.name for operation in OPERATIONS if operation.media != "text/event-stream"]
@@ -51,13 +51,13 @@ def api(world, tmp_path_factory):
         yield schema, {"Authorization": client.headers["authorization"]}
 
 
-def judge(api, name, mode, requests):
+def judge(api, name, mode):
     schema, headers = api
     operation = schema.find_operation_by_id(name)
 
     @given(case=operation.as_strategy(generation_mode=mode))
     @settings(
-        max_examples=requests,
+        max_examples=REQUESTS,
         deadline=None,
         database=None,
         phases=(Phase.explicit, Phase.generate),
@@ -77,7 +77,7 @@ def is_wrong(case, headers):
     ours = {"Authorization"} if places <= {ParameterLocation.QUERY, ParameterLocation.HEADER} else set()
     if not ours or {header.name for header in case.operation.headers} - ours:
         return True
-    address = requests.Request(**case.as_transport_kwargs(headers=headers)).prepare().url
+    address = Request(**case.as_transport_kwargs(headers=headers)).prepare().url
     sent = parse_qs(urlsplit(address).query, keep_blank_values=True)
     known = {parameter.name: parameter.definition for parameter in case.operation.query}
     missing = any(each.get("required") and name not in sent for name, each in known.items())
@@ -92,7 +92,7 @@ def fits(texts, schema):
     for text in texts:
         try:
             readings.append(json.loads(text))
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
     validator = Draft202012Validator(schema, validate_formats=True)
     return len(texts) == 1 and any(validator.is_valid(reading) for reading in readings)
@@ -116,14 +116,7 @@ def test_wrong_on_the_wire(texts, schema, fitting):
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("name", ANSWERED)
-def test_whatever_is_sent_is_answered_as_told(api, name):
-    judge(api, name, GenerationMode.NEGATIVE, QUICK)
-
-
-@pytest.mark.soak
-@pytest.mark.timeout(1_800)
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
 @pytest.mark.parametrize("name", ANSWERED)
-def test_whatever_is_sent_for_long_is_answered_as_told(api, name, mode):
-    judge(api, name, mode, LONG)
+def test_whatever_is_sent_is_answered_as_told(api, name, mode):
+    judge(api, name, mode)
