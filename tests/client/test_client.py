@@ -199,6 +199,34 @@ def test_identity_is_explained_and_decided(client):
     assert list(client.identity.shared()) == client.identity.queue() == list(client.identity.decisions()) == []
 
 
+def test_a_search_is_narrowed(client):
+    (ana,) = {hit.person for hit in client.people.search("ana garcía", kind="email")}
+    assert [hit.person for hit in client.people.search("ana garcía", channel="crm")] == [ana]
+    assert not list(client.people.search("ana garcía", channel="app"))
+    assert not list(client.people.search("ana garcía", kind="push_token"))
+    assert not list(client.people.search("ana garcía", since="2999-01-01"))
+    profile = client.people.get(ana)
+    assert [hit.person for hit in client.people.search("ana garcía", since=profile.last_seen)] == [ana]
+    with pytest.raises(Unreadable, match="since"):
+        list(client.people.search("ana garcía", since="lately"))
+
+
+def test_who_became_one_lately(client, url, platform):
+    batch = [
+        {"type": "track", "event": "Signed In", "anonymousId": "met-1"},
+        {"type": "identify", "userId": "u-met", "traits": {"firstName": "Eva"}},
+    ]
+    for call in (*batch, {"type": "identify", "anonymousId": "met-1", "userId": "u-met"}):
+        platform.append("web", "tracking", [msgspec.json.encode({"batch": [call]})])
+        platform.drain()
+    found = client.identity.meetings()
+    assert found[0].person == client.people.get("user_id:u-met").id
+    assert {found[0].evidence.a, found[0].evidence.b} == {"anonymous_id:met-1", "user_id:u-met"}
+    assert len(client.identity.meetings(limit=1)) == 1
+    with Client(url, token(platform, "analyst")) as masked:
+        assert "u-met" not in str(masked.identity.meetings())
+
+
 def test_the_rest(client):
     assert client.status.get().adds_up
     assert {count.value for count in client.status.counts("channel").items} >= {"web", "crm"}

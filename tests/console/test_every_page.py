@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
 
 import pytest
 
 from cauce.access.api import PERMISSIONS, ROLES
+from cauce.console.areas.audit_words import action_said
 from cauce.console.catalogues import catalogues
 from cauce.console.frame import ANYBODY
 from cauce.console.routes import areas, places
 from cauce.console.static_files import files
+from cauce.console.words import words_of
 from tests.console.examples import WITHOUT, address_of
 
 pytestmark = pytest.mark.soak
@@ -100,3 +103,37 @@ def test_an_area_changes_something_only_with_a_permission_to_write():
         if place.permission.endswith(".read") or (not place.permission and place.name != "account")
     ]
     assert not reading
+
+
+@pytest.mark.parametrize(
+    ("address", "action"),
+    [
+        ("/people", "person.listed"),
+        ("/people/search?q=ana", "person.searched"),
+        ("/identity/clusters", "person.listed"),
+        ("/identity/changes", "person.listed"),
+        ("/orders/list", "person.listed"),
+        ("/orders/1", "order.seen"),
+        ("/bookings/waiting", "person.listed"),
+        ("/pickups/orders/{order}", "order.seen"),
+        ("/people/{key:path}", "person.seen"),
+        ("/people/{key}/explain", "person.seen"),
+        ("/orders/of/{key:path}", "person.seen"),
+        ("/loyalty/panel/{person}", "loyalty.member_seen"),
+        ("/bookings/at/{id}", "booking.seen"),
+        ("/quarantine/{position:int}", "quarantine.seen"),
+        ("/sources/web", "source.events_seen"),
+    ],
+)
+def test_a_look_at_people_leaves_an_entry(own_seat, address, action):
+    client = own_seat.client("owner")
+    found = address_of(own_seat.platform, address) if "{" in address else address
+    client.page(found)
+    if address.startswith("/identity"):  # what looks at everybody comes by and by
+        while "aria-busy" in client.page(found):
+            time.sleep(0.01)
+    own_seat.platform.audit.flush()
+    entries = own_seat.platform.audit.entries().entries
+    assert ("the-owner", action) in [(entry.actor, entry.action) for entry in entries]
+    shown = client.page("/audit")
+    assert action_said(words_of("en"), action) in shown

@@ -226,9 +226,16 @@ class Quarantine(Resource):
 class People(Resource):
     """Who somebody is, what they did, what they allow. `key` is `kind:value` or a person id."""
 
-    def search(self, text: str, limit: int = 20) -> Iterator[people.Hit]:
-        """People who fit an identifier or a name, best first; `limit` in all."""
-        found = self._transport.pages("/v1/people", Page[people.Hit], {"q": text, "limit": min(limit, 100)})
+    def search(
+        self, text: str, limit: int = 20, *, channel: str = "", since: str | datetime = "", kind: str = ""
+    ) -> Iterator[people.Hit]:
+        """People who fit an identifier or a name, best first; `limit` in all.
+
+        Only those met in a `channel`, or `since` a moment or day, or known by a `kind` of identifier, when one is said.
+        """
+        moment = since.isoformat() if isinstance(since, datetime) else since
+        query = {"q": text, "limit": min(limit, 100), "channel": channel, "since": moment, "kind": kind}
+        found = self._transport.pages("/v1/people", Page[people.Hit], query)
         return (hit for _, hit in zip(range(limit), found, strict=False))
 
     def get(self, key: str, *, as_of: str | datetime = "") -> people.Profile:
@@ -333,6 +340,11 @@ class Identity(Resource):
     def queue(self, limit: int = 50) -> Sequence[identity.QueueEntry]:
         """What a steward should look at, the worst first."""
         found = self._transport.ask("GET", "/v1/identity/queue", Page[identity.QueueEntry], query={"limit": limit})
+        return found.items
+
+    def meetings(self, limit: int = 50) -> Sequence[identity.Meeting]:
+        """Who became one person lately, the newest first."""
+        found = self._transport.ask("GET", "/v1/identity/meetings", Page[identity.Meeting], query={"limit": limit})
         return found.items
 
     def decisions(self) -> Iterator[identity.PairDecision]:

@@ -286,6 +286,15 @@ def test_whoever_sees_a_person_or_changes_something_is_noted():
     assert not quiet
 
 
+def test_lists_in_which_people_stand_are_looks_at_them():
+    named = """
+    people.search identity.shared identity.queue identity.meetings identity.decisions orders.list orders.get
+    orders.history bookings.list bookings.get bookings.itinerary waiting.list pickups.list pickups.get
+    fulfilment.pick_list baskets.get decisions.list
+    """.split()
+    assert not [name for name in named if not (BY_NAME[name].audit and BY_NAME[name].is_look)]
+
+
 def test_the_audit_trail_says_who_was_seen_by_whom(client, platform):
     seen = client.get("/v1/people/email:bad@tienda.es").json()["id"]
     (entry,) = platform.audit.entries(Filter(action="person.seen", subject=seen)).entries

@@ -97,6 +97,13 @@ class QueueEntry(Answer, frozen=True, kw_only=True):
     evidence: list[Evidence]
 
 
+class Meeting(Answer, frozen=True, kw_only=True):
+    """Two who were known before and became one: today's person, and the evidence that joined them."""
+
+    person: str
+    evidence: Evidence
+
+
 class PairDecision(Answer, frozen=True, kw_only=True):
     """A steward's word about a pair that holds: *refused*, *joined* or *retracted*."""
 

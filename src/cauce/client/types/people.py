@@ -211,6 +211,9 @@ class SearchQuery(Request, frozen=True, kw_only=True):
 
     q: Annotated[str, Meta(min_length=1, max_length=200, description="An identifier or a name; typos are allowed.")]
     limit: Annotated[int, Meta(ge=1, le=100, description="Most people of the page.")] = 20
+    channel: Annotated[str, Meta(max_length=64, description="Only who was met in this channel.")] = ""
+    since: Annotated[str, Meta(max_length=64, description="Only who was met since this ISO moment or day.")] = ""
+    kind: Annotated[str, Meta(max_length=64, description="Only who is known by this kind of identifier.")] = ""
     cursor: Cursor = ""
 
 

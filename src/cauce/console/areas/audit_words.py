@@ -99,6 +99,7 @@ ACTIONS = {
     "booking.moved": marked("moved a booking"),
     "booking.attended": marked("noted who came to a booking"),
     "booking.person_seen": marked("looked at somebody's bookings"),
+    "booking.seen": marked("looked at a booking"),
     "booking.calendar_linked": marked("made the address of a calendar"),
     "booking.resource_put": marked("saved what can be booked"),
     "booking.resource_retired": marked("retired what could be booked, or opened it again"),

@@ -46,6 +46,8 @@ def day(visit: Visit) -> Answer:
     chosen = _day(visit, zone)
     first, last = api.bounds_of(zone, chosen)
     found = api.bookings(reader, first, last, place=place) if place else _of_all(visit, shown, first, last)
+    if found:
+        visit.look("person.listed", "bookings")
     return {
         "resources": shown,
         "rows": parts.grid(visit, shown, chosen),
@@ -68,7 +70,10 @@ def slot(visit: Visit) -> Answer:
 
 
 def booking(visit: Visit) -> Answer:
-    return _booking(visit, _found(visit, visit.path["id"]))
+    """One booking: who has it, and what may be done with it."""
+    found = _found(visit, visit.path["id"])
+    visit.look("booking.seen", str(found.id))
+    return _booking(visit, found)
 
 
 def waiting(visit: Visit) -> Answer:
@@ -88,6 +93,8 @@ def waiting(visit: Visit) -> Answer:
         }
         for each in api.waiting(reader)
     ]
+    if rows:
+        visit.look("person.listed", "waiting")
     return {"rows": rows}
 
 
@@ -229,6 +236,8 @@ def _slot(visit: Visit, resource: Resource, start: int, given: dict[str, str], f
         raise NotFound(f"{resource.name} has no slot that begins then")
     found = api.bookings(commerce.reader, start - DAY, shown.end, resource_id=resource.id)
     here = [each for each in found if each.end > start and each.state in rules.TAKING]
+    if here:
+        visit.look("person.listed", "bookings")
     try:
         rules.refuse_out_of_time(resource, start, commerce.now)
         closed = ""

@@ -64,6 +64,8 @@ def queue(visit: Visit) -> Answer:
             cases += [
                 case for case in _cases(visit, entry) if entry.reason == "overruled" or case["pair"] not in decided
             ]
+    if cases or groups:
+        visit.look("person.listed", "queue")
     return {
         **_frame(visit, "queue"),
         "ready": entries is not None,
@@ -178,6 +180,8 @@ def clusters(visit: Visit) -> Answer:
     """The people with most identifiers, those at a limit, and identifiers that several people share."""
     found = visit.soon("identity.largest", _largest, SECONDS)
     personal, words = visit.may("people.personal"), visit.words
+    if found is not None and found.clusters:
+        visit.look("person.listed", "clusters")
     return {
         **_frame(visit, "clusters"),
         "ready": found is not None,
@@ -237,6 +241,8 @@ def changes(visit: Visit) -> Answer:
     by_position = {position: decision for (_, position), decision in holding.items()}
     audit = visit.platform.archive.audit(limit=10 * DECISIONS_SHOWN)
     decisions = [event for event in audit if event.type == DECISION and event.name in SAID][:DECISIONS_SHOWN]
+    if meetings or decisions:
+        visit.look("person.listed", "changes")
     return {
         **_frame(visit, "changes"),
         "ready": meetings is not None,

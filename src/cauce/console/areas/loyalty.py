@@ -188,6 +188,7 @@ def member(visit: Visit) -> Answer:
 def panel(visit: Visit) -> Answer:
     """What a person has, on their own page."""
     who = identifiers_of(visit.platform.people, visit.path["person"])
+    visit.look("loyalty.member_seen", _person(visit, who) or "nobody")
     commerce = visit.platform.commerce
     balances = api.balance(commerce.reader, who, commerce.now)
     return {

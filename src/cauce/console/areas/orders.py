@@ -50,6 +50,8 @@ def listed(visit: Visit) -> Answer:
     if which.text and len(found) == 1 and not before:
         return Led(f"/orders/{found[0].id}")
     shown = found[:PAGE_ORDERS]
+    if shown:
+        visit.look("person.listed", "orders")
     more = parts.asked(which, before=shown[-1].id) if len(found) > len(shown) else ""
     return {
         **parts.facets(visit),

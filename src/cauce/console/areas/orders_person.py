@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from cauce.commerce.baskets import api as baskets
 from cauce.commerce.baskets.api import Asked
 from cauce.commerce.orders import questions
 from cauce.console.areas import orders_parts as parts
 from cauce.console.frame import Answer
 from cauce.console.visit import Visit
+from cauce.errors import NotFound
 from cauce.http.api.owners import identifiers_of
 
 ORDERS_SHOWN = 8
@@ -19,6 +22,8 @@ def person(visit: Visit) -> Answer:
     visit.require("people.read")
     owners = identifiers_of(visit.platform, visit.path["key"])
     commerce = visit.platform.commerce
+    with suppress(NotFound):  # who has ordered and told nothing is known to nobody
+        visit.look("person.seen", visit.platform.people.locate(visit.path["key"]).text)
     found = questions.page(commerce, questions.Which(owners=owners), limit=ORDERS_SHOWN + 1)
     currency = found[0].currency if found else CURRENCY
     asked = Asked(commerce.now, currency, language=visit.words.language)

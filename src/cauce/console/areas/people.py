@@ -16,9 +16,9 @@ from cauce.console.charts import color_of
 from cauce.console.frame import Answer, Area, Led, Page, marked
 from cauce.console.visit import Visit
 from cauce.errors import NotFound
+from cauce.http.api.fitting import Fitting
 from cauce.identity.api import Member, text_of
 from cauce.model import DAY, DECISION
-from cauce.profiles.api import Profile
 from cauce.profiles.masking import masked, masked_name
 from cauce.search.api import BEGINNING, EXACT, SIMILAR, Hit
 
@@ -69,12 +69,9 @@ class Wanted(msgspec.Struct, frozen=True):
         """Moment in microseconds, 0 for any."""
         return time.time_ns() // 1_000 - int(self.since) * DAY if self.since else 0
 
-    def lets_pass(self, profile: Profile) -> bool:
-        return (
-            (not self.channel or self.channel in profile.channels)
-            and (not self.since or (profile.last_seen or 0) >= self.not_before)
-            and (not self.kind or any(member.kind == self.kind for member in profile.identifiers))
-        )
+    @property
+    def fitting(self) -> Fitting:
+        return Fitting(self.channel, self.not_before, self.kind)
 
     def address(self, path: str, **changed: str) -> str:
         asked = {"q": self.text, "channel": self.channel, "since": self.since, "kind": self.kind, **changed}
@@ -106,6 +103,8 @@ def found(visit: Visit) -> dict[str, Any]:
     frame: dict[str, Any] = {"wanted": wanted, "personal": personal, "more": "", "too_many": False, "partly": False}
     if not wanted.text:
         rows, partly = _recent(visit, wanted)
+        if rows:
+            visit.look("person.listed", "people")
         return {**frame, "rows": rows, "partly": partly and wanted.filters}
     visit.look("person.searched", "people")
     limit = HITS_LOOKED_AT if wanted.filters else PEOPLE_SHOWN
@@ -161,7 +160,7 @@ def _row(visit: Visit, person: int, wanted: Wanted, hit: Hit | None) -> dict[str
     profile = None
     with suppress(NotFound):  # erased between the two questions
         profile = visit.platform.profiles.profile(person)
-    if profile is None or not wanted.lets_pass(profile):
+    if profile is None or not wanted.fitting.lets_pass(profile):
         return None
     words, personal = visit.words, visit.may("people.personal")
     members = _members(visit, profile.identifiers)

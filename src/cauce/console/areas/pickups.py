@@ -49,6 +49,8 @@ def pick_list(visit: Visit) -> Answer:
     by = "shelf" if visit.query.get("by") == "shelf" else "order"
     tasks = api.pick_list(visit.platform.commerce, place.id, visit.words.language) if place else []
     shown = [parts.task_told(visit, task) for task in tasks]
+    if shown:
+        visit.look("person.listed", "pickups")
     return {
         **parts.frame(visit, place, "pick"),
         "by": by,
@@ -66,6 +68,8 @@ def ready_list(visit: Visit) -> Answer:
     if place:
         found = api.pickups(visit.platform.commerce, place.id, limit=READY_MAX)
     told = [parts.pickup_told(visit, seen) for seen in found]
+    if told:
+        visit.look("person.listed", "pickups")
     return {
         **parts.frame(visit, place, "ready"),
         "ready": [each for each in told if each["ready"]],
@@ -83,6 +87,7 @@ def _order(visit: Visit, number: str, *, code: str = "", fault: str = "") -> dic
     rows = visit.platform.commerce
     seen = api.pickup(rows, number)
     place = parts.place_of(visit)
+    visit.look("order.seen", seen.order)
     return {
         **parts.frame(visit, place, "order"),
         "seen": parts.pickup_told(visit, seen),

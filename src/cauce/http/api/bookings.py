@@ -386,6 +386,9 @@ BOOKINGS = (
         answer=Page[types.Booking],
         errors=(NotFound, Unreadable),
         parameters={"place": "S01"},
+        audit="person.listed",
+        is_look=True,
+        subject=lambda _call, _answer: "bookings",
     ),
     Operation(
         name="bookings.book",
@@ -413,6 +416,8 @@ BOOKINGS = (
         handle=get_booking,
         answer=types.Booking,
         errors=(NotFound,),
+        audit="booking.seen",
+        is_look=True,
     ),
     Operation(
         name="bookings.confirm",
@@ -531,6 +536,9 @@ WAITING = (
         handle=list_waiting,
         query=types.WaitingQuery,
         answer=Page[types.Waiting],
+        audit="person.listed",
+        is_look=True,
+        subject=lambda _call, _answer: "waiting",
     ),
     Operation(
         name="waiting.join",

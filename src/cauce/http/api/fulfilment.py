@@ -499,6 +499,9 @@ PICKUPS = (
         query=types.PickupsQuery,
         answer=Page[types.Pickup],
         parameters={"place": "S01", "state": "ready"},
+        audit="person.listed",
+        is_look=True,
+        subject=lambda _call, _answer: "pickups",
     ),
     Operation(
         name="pickups.get",
@@ -509,6 +512,8 @@ PICKUPS = (
         handle=pickup,
         answer=types.PickupDetail,
         errors=(NotFound,),
+        audit="order.seen",
+        is_look=True,
     ),
     Operation(
         name="pickups.ready",
@@ -631,6 +636,9 @@ SHELF = (
         query=types.PickListQuery,
         answer=types.PickList,
         parameters={"place": "S01"},
+        audit="person.listed",
+        is_look=True,
+        subject=lambda _call, _answer: "pickups",
     ),
     Operation(
         name="fulfilment.pick",

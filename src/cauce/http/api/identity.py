@@ -144,6 +144,13 @@ def queue_entry_of(entry: QueueEntry, sight: Sight) -> types.QueueEntry:
     )
 
 
+def meetings(call: Call[types.LimitQuery, None]) -> Page[types.Meeting]:
+    sight = sight_of(call.actor)
+    found = call.platform.people.meetings(call.query.limit)
+    items = [types.Meeting(person=text_of(each.person), evidence=evidence_of(each.evidence, sight)) for each in found]
+    return Page(items=items, cursor="")
+
+
 def decisions(call: Call[Paging, None]) -> Page[types.PairDecision]:
     sight = sight_of(call.actor)
     after = int(call.place[0]) if call.place else 0
@@ -353,6 +360,22 @@ OPERATIONS = (
         audit="person.listed",
         is_look=True,
         subject=lambda _call, _answer: "queue",
+    ),
+    Operation(
+        name="identity.meetings",
+        method="GET",
+        path="/v1/identity/meetings",
+        summary="List who became one person lately",
+        description="Two who were known before, and the evidence that joined them; the newest first, looked for among "
+        "the latest evidence.",
+        permission="identity.read",
+        handle=meetings,
+        query=types.LimitQuery,
+        answer=Page[types.Meeting],
+        lane="heavy",
+        audit="person.listed",
+        is_look=True,
+        subject=lambda _call, _answer: "meetings",
     ),
     Operation(
         name="identity.decisions",

@@ -407,6 +407,9 @@ ASKED = (
         answer=Page[types.OrderHead],
         errors=(NotFound, DefinitionInvalid),
         parameters={"place": "S01"},
+        audit="person.listed",
+        is_look=True,
+        subject=lambda _call, _answer: "orders",
     ),
     Operation(
         name="orders.board",
@@ -441,6 +444,8 @@ ASKED = (
         handle=history,
         answer=types.OrderHistory,
         errors=(NotFound,),
+        audit="order.seen",
+        is_look=True,
     ),
 )
 DONE = (

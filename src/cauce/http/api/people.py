@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -15,6 +15,7 @@ from cauce.errors import DefinitionInvalid, Forbidden, NotFound, TooLarge
 from cauce.events.export import events_of
 from cauce.events.sql import Limits
 from cauce.http.api import moments
+from cauce.http.api.fitting import Fitting
 from cauce.http.api.moments import told
 from cauce.http.api.operation import AnyCall, Call, Operation
 from cauce.http.api.sight import PERSONAL, PLAIN, Sight, sight_of
@@ -24,6 +25,9 @@ from cauce.profiles.consent import Consent, ConsentWord
 from cauce.profiles.golden import STEWARD, GoldenTrait
 from cauce.profiles.shopping import NAMES, Basket, Look, Product, Sale, shopping_of
 from cauce.search.api import Hit
+
+if TYPE_CHECKING:
+    from cauce.app import Platform
 
 EXPORT_LIMITS = Limits(seconds=120.0, memory_mb=1_024)
 EXPORTED_EVENTS_MAX = 100_000
@@ -325,11 +329,24 @@ def search(call: Call[types.SearchQuery, None]) -> Page[types.Hit]:
     sight = sight_of(call.actor)
     start = str(call.place[0]) if call.place else ""
     # A beginning that fits would tell a value letter by letter.
-    found = call.platform.search.find(call.query.q, call.query.limit, start, exact=not sight.personal)
+    query = call.query
+    found = call.platform.search.find(query.q, query.limit, start, exact=not sight.personal)
+    not_before = moments.read(query.since, "since") if query.since else 0
+    wanted = Fitting(query.channel, not_before, query.kind)
     hits = [
-        types.Hit(person=hit.text, why=hit.why, kind=hit.kind, matched=matched_of(hit, sight)) for hit in found.hits
+        types.Hit(person=hit.text, why=hit.why, kind=hit.kind, matched=matched_of(hit, sight))
+        for hit in found.hits
+        if wanted.lets_all_pass or fits(call.platform, hit, wanted)
     ]
     return Page(items=hits, cursor=call.cursor_at((found.cursor,)) if found.cursor else "")
+
+
+def fits(platform: Platform, hit: Hit, wanted: Fitting) -> bool:
+    """Whether somebody who was found is wanted; not who was erased meanwhile."""
+    try:
+        return wanted.lets_pass(platform.profiles.profile(hit.person))
+    except NotFound:
+        return False
 
 
 def matched_of(hit: Hit, sight: Sight) -> str:
@@ -406,7 +423,8 @@ OPERATIONS = (
         path="/v1/people",
         summary="Search people",
         description="By any identifier, its beginning or its end, or by name; typing errors are allowed. Without "
-        "`people.personal` only what fits exactly is found.",
+        "`people.personal` only what fits exactly is found. With `channel`, `since` or `kind` a page may hold fewer "
+        "people than `limit`, and go on all the same.",
         permission="people.read",
         handle=search,
         query=types.SearchQuery,
