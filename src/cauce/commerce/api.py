@@ -6,13 +6,14 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from cauce.commerce import shaping
 from cauce.commerce.parts import ACTIONS, SHAPES, erasing
 from cauce.commerce.transact.store import TABLES
 from cauce.commerce.transact.writer import Command, Writer, now_microseconds
 from cauce.engines.api import Reader, Row, Tables
 
 Clock = Callable[[], int]
-ALL_TABLES = (*TABLES, *SHAPES)
+ALL_TABLES = (*TABLES, *SHAPES, *shaping.TABLES)
 """Every table of commerce."""
 
 
@@ -38,8 +39,18 @@ class Commerce:
     def writer(self) -> Writer:
         with self._lock:
             if self._writer is None:
-                self._writer = Writer(self._engines.tables(), ACTIONS, SHAPES, clock=self._clock)
+                self._writer = Writer(self._opened_tables(), ACTIONS, SHAPES, clock=self._clock)
             return self._writer
+
+    def _opened_tables(self) -> Tables:
+        """The tables in the shape that this release knows; StorageBroken when another one has written them."""
+        tables = self._engines.tables()
+        try:
+            shaping.made(tables, (*TABLES, *SHAPES))
+        except BaseException:
+            tables.close()
+            raise
+        return tables
 
     def do(self, command: Command) -> Any:
         """Carries a command out and returns its answer when it is durable; raises what it was refused for."""
