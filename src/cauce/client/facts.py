@@ -38,3 +38,21 @@ class Facts(Resource):
     def drop(self, position: int) -> types.UnfitFact:
         """Lets a fact have no effect, for good."""
         return self._transport.ask("POST", f"/v1/facts/{position}/drop", types.UnfitFact)
+
+    def habits(self) -> types.FactHabits:
+        """What the facts of each source do here."""
+        return self._transport.ask("GET", "/v1/facts/habits", types.FactHabits)
+
+    def set_habit(self, source: str, **told: Any) -> types.FactHabit:
+        """What the facts of a source (`*`: of all others) do from now on; `told` as in `FactHabitChange`."""
+        body = types.FactHabitChange(source=source, **told)
+        return self._transport.ask("PUT", "/v1/facts/habits", types.FactHabit, body=body)
+
+    def stores(self) -> types.FactStores:
+        """What sources call our places."""
+        return self._transport.ask("GET", "/v1/facts/stores", types.FactStores)
+
+    def name_store(self, source: str, store: str, place: str) -> types.FactStoreNamed:
+        """Says which place a source means; what it told of it before has its effect now. "" takes the name back."""
+        body = types.FactStoreName(source=source, store=store, place=place)
+        return self._transport.ask("PUT", "/v1/facts/stores", types.FactStoreNamed, body=body)

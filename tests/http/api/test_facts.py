@@ -8,6 +8,8 @@ import pytest
 
 from cauce.app.clerk import follower_of
 from cauce.client import Client
+from cauce.commerce.catalogue.nouns import Place
+from cauce.commerce.catalogue.places import PutPlace
 from cauce.errors import DefinitionInvalid, Ended, NotFound, Unreadable
 from cauce.model import Source
 from tests.http.api.world import client_of, copied, token
@@ -94,3 +96,25 @@ def test_what_cannot_be_used_is_mended_or_dropped(platform, client):
         client.facts.drop(to_drop)
     with pytest.raises(Ended):
         client.facts.mend(to_drop, {"products.0.quantity": 1})
+
+
+def test_what_a_source_calls_our_places_and_what_its_facts_do(platform, client):
+    platform.commerce.do(PutPlace(place=Place(id="S02")))
+    named = client.facts.name_store("pos", "0042", "S02")
+    assert named.since > 0
+    follower = follower_of(platform)
+    while follower.step():
+        pass
+    assert [one.place for one in client.facts.list(kind="sold", place="S02")] == ["S02"]
+    assert [(one.source, one.store, one.place) for one in client.facts.stores().items] == [("pos", "0042", "S02")]
+    client.facts.name_store("pos", "0042", "")
+    assert client.facts.stores().items == []
+    with pytest.raises(NotFound):
+        client.facts.name_store("pos", "0042", "nowhere")
+    before = {one.source: one for one in client.facts.habits().items}
+    assert (before["*"].receipts, before["*"].orders) == (True, False)
+    assert client.facts.set_habit("pos", receipts=False, ids="app").ids == "app"
+    after = {one.source: one for one in client.facts.habits().items}
+    assert (after["pos"].receipts, after["pos"].goods, after["*"].receipts) == (False, True, True)
+    with client_of(platform, "commerce.read") as reader:
+        assert reader.put("/v1/facts/habits", json={"source": "pos", "receipts": True}).status_code == 403

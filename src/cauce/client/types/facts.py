@@ -156,3 +156,73 @@ class FactMended(Answer, frozen=True, kw_only=True):
     position: int
     new: int
     pending: int
+
+
+NameOfSource = Annotated[str, Meta(min_length=1, max_length=200, description="Name of a source; `*` is any other.")]
+
+
+class FactHabit(Answer, frozen=True, kw_only=True):
+    """What the facts of a `source` do here; that of `*` holds for all that have none of their own.
+
+    `receipts` and returns move stock and earn points, `orders` are recorded, `levels` count as physical counts,
+    observed `goods` (EPCIS) move stock. `ids` is the channel in which its ids of products are looked up, empty for that
+    of the event.
+    """
+
+    source: str
+    receipts: bool
+    orders: bool
+    levels: bool
+    goods: bool
+    ids: str
+    by: str
+
+
+class FactHabits(Answer, frozen=True, kw_only=True):
+    """The habits of all sources that have one, and of the others."""
+
+    items: list[FactHabit]
+
+
+class FactHabitChange(Request, frozen=True, kw_only=True):
+    """What the facts of a source do from now on; what is left out stays as it is."""
+
+    source: NameOfSource
+    receipts: bool | None = None
+    orders: bool | None = None
+    levels: bool | None = None
+    goods: bool | None = None
+    ids: Annotated[str, Meta(max_length=40)] | None = None
+
+
+class FactStore(Answer, frozen=True, kw_only=True):
+    """What a `source` calls one of our places; an empty `store` is for facts that name none."""
+
+    source: str
+    store: str
+    place: str
+    named: Moment
+    by: str
+
+
+class FactStores(Answer, frozen=True, kw_only=True):
+    """What sources call our places."""
+
+    items: list[FactStore]
+
+
+class FactStoreName(Request, frozen=True, kw_only=True):
+    """The place that a source means by this; an empty `place` takes the name back."""
+
+    source: NameOfSource
+    store: Annotated[str, Meta(max_length=200)] = ""
+    place: Annotated[str, Meta(max_length=200, description="Id of a place.")] = ""
+
+
+class FactStoreNamed(Answer, frozen=True, kw_only=True):
+    """The river is followed once more from `since`, the position of the first fact that named it (0: none had)."""
+
+    source: str
+    store: str
+    place: str
+    since: int

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from cauce.app.clerk import follower_of
 from cauce.client.types import facts as types
 from cauce.client.types.basics import Nothing, Page
 from cauce.commerce.tills import api, outcomes
 from cauce.commerce.tills.applying import Drop
+from cauce.commerce.tills.habits import NameStore, SetHabit
 from cauce.commerce.tills.store import Receipt, Unfit
 from cauce.errors import Conflict, DefinitionInvalid, Ended, NotFound
 from cauce.http.api.moments import told, told_if_any
@@ -125,6 +128,46 @@ def drop(call: AnyCall) -> types.UnfitFact:
     return unfit_of(api.event_of(commerce, position)[0], sight_of(call.actor))
 
 
+def habits(call: Call[Nothing, None]) -> types.FactHabits:
+    found = api.habits(call.platform.commerce)
+    return types.FactHabits(items=[_habit_of(found[name]) for name in sorted(found)])
+
+
+def set_habit(call: Call[Nothing, types.FactHabitChange]) -> types.FactHabit:
+    asked = call.body
+    command = SetHabit(
+        key=call.key,
+        source=asked.source,
+        receipts=asked.receipts,
+        orders=asked.orders,
+        levels=asked.levels,
+        goods=asked.goods,
+        ids=asked.ids,
+        by=call.actor.name,
+    )
+    return _habit_of(call.platform.commerce.do(command))
+
+
+def _habit_of(habit: Any) -> types.FactHabit:
+    told = {name: bool(getattr(habit, name)) for name in ("receipts", "orders", "levels", "goods")}
+    return types.FactHabit(source=habit.source, ids=habit.ids, by=habit.by, **told)
+
+
+def stores(call: Call[Nothing, None]) -> types.FactStores:
+    return types.FactStores(
+        items=[
+            types.FactStore(source=one.source, store=one.store, place=one.place, named=told(one.at), by=one.by)
+            for one in api.names(call.platform.commerce)
+        ]
+    )
+
+
+def name_store(call: Call[Nothing, types.FactStoreName]) -> types.FactStoreNamed:
+    asked = call.body
+    command = NameStore(key=call.key, source=asked.source, store=asked.store, place=asked.place, by=call.actor.name)
+    return msgspec.convert(call.platform.commerce.do(command), types.FactStoreNamed, from_attributes=True)
+
+
 def _event(call: AnyCall, position: int) -> Event:
     """The event at a position, as it came."""
     found = call.platform.views.archive.bodies([position]).get(position)
@@ -176,6 +219,59 @@ OPERATIONS = (
         handle=waiting,
         query=types.FactsWaitingQuery,
         answer=Page[types.UnfitFact],
+    ),
+    Operation(
+        name="facts.habits",
+        method="GET",
+        path="/v1/facts/habits",
+        summary="Tell what the facts of each source do here",
+        description="The habit of `*` holds for every source that has none of its own.",
+        permission="commerce.read",
+        handle=habits,
+        answer=types.FactHabits,
+    ),
+    Operation(
+        name="facts.set_habit",
+        method="PUT",
+        path="/v1/facts/habits",
+        summary="Say what the facts of a source do from now on",
+        description="Whether its receipts, orders, levels and observed goods count, and in which channel its ids of "
+        "products are looked up. What is left out stays as it is; what had its effect keeps it.",
+        permission="commerce.write",
+        handle=set_habit,
+        body=types.FactHabitChange,
+        answer=types.FactHabit,
+        errors=(DefinitionInvalid, Conflict),
+        lane="write",
+        audit="fact.habit_set",
+        subject=lambda call, _answer: str(call.body.source),
+        example={"source": "shop", "orders": True},
+    ),
+    Operation(
+        name="facts.stores",
+        method="GET",
+        path="/v1/facts/stores",
+        summary="List what sources call our places",
+        description="Beside a place's id and GLN, which every source may use.",
+        permission="commerce.read",
+        handle=stores,
+        answer=types.FactStores,
+    ),
+    Operation(
+        name="facts.name_store",
+        method="PUT",
+        path="/v1/facts/stores",
+        summary="Say which place a source means by its number of a store",
+        description="What it had told of that store before has its effect now. An empty place takes the name back.",
+        permission="commerce.write",
+        handle=name_store,
+        body=types.FactStoreName,
+        answer=types.FactStoreNamed,
+        errors=(NotFound, DefinitionInvalid, Conflict),
+        lane="write",
+        audit="fact.store_named",
+        subject=lambda call, _answer: f"{call.body.source} {call.body.store}".strip(),
+        example={"source": "pos", "store": "0042", "place": "S01"},
     ),
     Operation(
         name="facts.get",
