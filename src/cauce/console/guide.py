@@ -24,6 +24,7 @@ COOKIE = "cauce_guide"
 FIELD = "guide"
 END = "end"
 PEOPLE_LOOKED_AT = 120
+ENTRIES_LOOKED_AT = 20
 CARDS = frozenset({"loyalty"})
 DEVICES = frozenset({"anonymous_id", "device_id"})
 SHOPS = frozenset({"store", "pos"})
@@ -75,8 +76,11 @@ def _why(visit: Visit) -> str:
 
 
 def _quarantine(visit: Visit) -> str:
-    entries = visit.platform.quality.entries(limit=1)
-    return f"/quarantine/{entries[0].position}" if entries else "/quarantine"
+    entries = visit.platform.quality.entries(limit=ENTRIES_LOOKED_AT)
+    # One whose fault stands at a field is understood at a glance.
+    marked_ones = (entry for entry in entries if entry.reasons and all(reason.path for reason in entry.reasons))
+    chosen = next(marked_ones, entries[0] if entries else None)
+    return f"/quarantine/{chosen.position}" if chosen else "/quarantine"
 
 
 def _data(_visit: Visit) -> str:
