@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import time
 from importlib import import_module
 
 import pytest
@@ -209,3 +210,12 @@ def test_in_an_empty_installation_every_stop_answers(empty_seat):
     for stop in range(1, 6):
         assert "Guided path" in client.page(f"/overview?guide={stop}")
     assert "Guided path, stop" not in client.page("/overview?guide=9")
+
+
+def test_the_path_leads_to_who_shows_up_while_the_world_streams_in(empty_seat, monkeypatch):
+    found = iter(["", "p_1111111111111"])
+    monkeypatch.setattr("cauce.console.guide.somebody_met", lambda _platform: next(found))
+    client = empty_seat.client("owner")
+    client.page("/guide")
+    while "/people/p_1111111111111?guide=2" not in client.page("/overview?guide=1"):
+        time.sleep(0.01)

@@ -30,6 +30,9 @@ DEVICES = frozenset({"anonymous_id", "device_id"})
 SHOPS = frozenset({"store", "pos"})
 RECEIPT = "Receipt Issued"
 SEARCH_SECONDS = 300.0
+SEARCH_AGAIN_SECONDS = 5.0
+PATIENCE_SECONDS = 2.0
+"""How long the beginning of the path waits for a person to show; later stops wait no longer than any page."""
 
 
 class Stop(msgspec.Struct, frozen=True):
@@ -43,7 +46,14 @@ class Stop(msgspec.Struct, frozen=True):
 
 def _met(visit: Visit) -> str:
     """The id of a person who was met on the web and in a store; "" while nobody is known, or not yet found."""
-    return visit.soon("guide.person", somebody_met, SEARCH_SECONDS) or ""
+    found = visit.soon("guide.person", somebody_met, SEARCH_SECONDS)
+    # While the world streams in there was nobody a moment ago, and may be somebody now.
+    return found or (visit.soon("guide.person_lately", somebody_met, SEARCH_AGAIN_SECONDS) if found == "" else "") or ""
+
+
+def prepare(visit: Visit) -> None:
+    """Looks for the person of the path, and waits a moment for whoever is found."""
+    visit.desk.soon("guide.person", somebody_met, SEARCH_SECONDS, PATIENCE_SECONDS)
 
 
 def somebody_met(platform: Platform) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cauce.console.frame import Answer, Area, Led, Page, marked
-from cauce.console.guide import FIELD, stops_of
+from cauce.console.guide import FIELD, prepare, stops_of
 from cauce.console.visit import Visit
 
 NAME = "guide"
@@ -11,6 +11,7 @@ NAME = "guide"
 
 def begin(visit: Visit) -> Answer:
     """Leads to the first stop; where nothing may be seen there is no path."""
+    prepare(visit)
     stops = stops_of(visit)
     return Led(f"{stops[0].address(visit)}?{FIELD}=1") if stops else Led("/")
 
