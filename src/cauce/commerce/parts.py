@@ -91,14 +91,15 @@ def erasing(reader: Reader, owners: tuple[str, ...]) -> Iterator[Command]:
 
 
 def telling(action: Action) -> Action:
-    """The same action, after which the owners of holds that ran out are told, whoever swept them, and what tills say
-    came back of orders comes back to them."""
+    """The same action, after which the owners of holds that ran out are told, whoever swept them, bookings
+    follow their orders, and what tills say came back of orders comes back to them."""
 
     def handle(work: Work, command: Any) -> Any:
         answer = action.handle(work, command)
         for hold in work.changed(ledger.HOLDS):
             if hold.state == ledger.EXPIRED and (told := ON_EXPIRED.get(hold.owner.partition(":")[0])):
                 told(work, hold)
+        bookings.followed(work)
         watching.followed(work)
         return answer
 

@@ -193,3 +193,18 @@ def test_personal_values_are_hidden_from_those_who_may_not_see_them(platform, cl
             answer = masked.get(path)
             assert answer.status_code == 200
             assert not [value for value in ("ana@tienda.es", "García", "ask for") if value in answer.text], path
+
+
+def test_an_order_is_placed_for_a_slot(platform, client):
+    hours = [{"weekday": day, "opens": "00:00", "closes": "24:00"} for day in range(1, 8)]
+    client.resources.put("oven", name="Oven", place="S01", minutes=60, capacity=1, hours=hours)
+    slot = client.resources.slots("oven")[-1]
+    line = {"sku": SKU, "amount": 1_000}
+    told = {"lines": [line], "kind": "order_ahead", "place": "S01", "owners": [ANA]}
+    made = client.orders.place(**told, slot={"resource": "oven", "start": slot.start})
+    booking = client.bookings.get(made.booking)
+    assert (booking.document, booking.state, booking.start) == (made.number, "confirmed", slot.start)
+    with pytest.raises(Shortage, match="Oven has 0 places"):
+        client.orders.place(**told, slot={"resource": "oven", "start": slot.start})
+    client.orders.cancel(made.number)
+    assert client.bookings.get(made.booking).state == "cancelled"

@@ -73,6 +73,15 @@ class NewOrderLine(Request, frozen=True, kw_only=True):
     parts: Annotated[list[LinePart], Meta(max_length=50)] = field(default_factory=list)
 
 
+class OrderSlot(Request, frozen=True, kw_only=True):
+    """The time at which an order is collected: `slots` slots of a resource from `start`, for a `party`."""
+
+    resource: Annotated[str, Meta(min_length=1, max_length=200, description="Id of a resource of bookings.")]
+    start: Moment
+    party: Annotated[int, Meta(ge=1, le=1_000)] = 1
+    slots: Annotated[int, Meta(ge=1, le=100)] = 1
+
+
 class NewOrder(Request, frozen=True, kw_only=True):
     """An order, of lines or of all that lies in a basket. All goods are held, or none.
 
@@ -101,6 +110,9 @@ class NewOrder(Request, frozen=True, kw_only=True):
     hold_seconds: Annotated[
         Annotated[int, Meta(ge=0, le=30 * 86_400)] | None,
         Meta(description="How long goods are held meanwhile, 0 without end; null: as the kind of delivery says."),
+    ] = None
+    slot: Annotated[
+        OrderSlot | None, Meta(description="When it is collected: goods and slot are had together, or neither.")
     ] = None
     number: Annotated[str, Meta(max_length=200, description="Your own number of it; else it gets one.")] = ""
     note: Annotated[str, Meta(max_length=2_000)] = ""
@@ -183,7 +195,7 @@ class Order(Answer, frozen=True, kw_only=True):
 
 
 class OrderStanding(Answer, frozen=True, kw_only=True):
-    """How an order stands after what was done."""
+    """How an order stands after what was done. `booking` is that of the slot it was placed for, 0 for none."""
 
     number: str
     state: str
@@ -194,6 +206,7 @@ class OrderStanding(Answer, frozen=True, kw_only=True):
     authorised_minor: int
     captured_minor: int
     refunded_minor: int
+    booking: int = 0
 
 
 class OrderEntry(Answer, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 
 import msgspec
 
-from cauce.commerce.bookings import booking, erasing, resources, rules
+from cauce.commerce.bookings import ahead, booking, erasing, resources, rules
 from cauce.commerce.bookings.nouns import Booking, Resource, Slot, Waiting
 from cauce.commerce.bookings.store import (
     BOOKINGS,
@@ -24,7 +24,7 @@ from cauce.engines.api import Reader
 from cauce.errors import DefinitionInvalid, NotFound
 from cauce.model.time import DAY, MINUTE, SECOND, to_datetime
 
-ACTIONS = (*resources.ACTIONS, *booking.ACTIONS, *erasing.ACTIONS)
+ACTIONS = (*resources.ACTIONS, *booking.ACTIONS, *ahead.ACTIONS, *erasing.ACTIONS)
 DAYS_MAX = 62
 LIMIT_MAX = 1_000
 
@@ -37,6 +37,7 @@ __all__ = [
     "day_of",
     "expired",
     "find",
+    "followed",
     "free_slots",
     "itinerary",
     "resource",
@@ -46,6 +47,7 @@ __all__ = [
 ]
 
 expired = booking.expired
+followed = ahead.followed
 
 
 def resource(reader: Reader, id_: str) -> Resource:

@@ -37,7 +37,8 @@ class Book(Command, frozen=True, kw_only=True):
     """Books `slots` slots from `start` (microseconds) for a `party`. All of them, or Shortage.
 
     `owners` are identifiers of one person (`kind:value`); `document` is what it belongs to, such as an order.
-    `confirmed` says otherwise than the resource whether it is confirmed at once.
+    `confirmed` says otherwise than the resource whether it is confirmed at once, `until` (microseconds) how long it is
+    held meanwhile.
     """
 
     resource: str
@@ -49,6 +50,7 @@ class Book(Command, frozen=True, kw_only=True):
     note: str = ""
     document: str = ""
     confirmed: bool | None = None
+    until: int = 0
 
 
 class ConfirmBooking(Command, frozen=True, kw_only=True):
@@ -102,7 +104,7 @@ def book(work: Work, command: Book) -> Booking:
     rules.refuse_out_of_time(found, command.start, work.now)
     slots = rules.slots_from(found, command.start, command.slots)
     is_kept = found.confirms if command.confirmed is None else command.confirmed
-    due = 0 if is_kept else work.now + found.hold_minutes * MINUTE
+    due = 0 if is_kept else command.until or work.now + found.hold_minutes * MINUTE
     row = BookingRow(
         work.number("booking"), found.id, slots[0][0], slots[-1][1], command.party, rules.HELD, due,
         msgspec.json.encode(command.owners).decode(), command.channel, command.note, command.document, "[]",

@@ -75,12 +75,20 @@ class WaitingRow(NamedTuple):
     booking: int
 
 
+class BookingOfOrder(NamedTuple):
+    """The booking of the time at which an order is collected."""
+
+    order_id: int
+    booking: int
+
+
 RESOURCES = records("booking_resource", ResourceRow)
 SLOTS = records("booking_slot", SlotRow, key_columns=2, checks=("capacity >= 0", "finish > start"))
 BOOKINGS = records("booking", BookingRow, indexes=(("resource", "start"),), checks=("party > 0", "finish > start"))
 OWNERS = records("booking_owner", BookingOwner, key_columns=3)
 WAITINGS = records("booking_waiting", WaitingRow, indexes=(("resource", "start"),), checks=("party > 0",))
-TABLES: tuple[Table, ...] = (RESOURCES.table, SLOTS.table, BOOKINGS.table, OWNERS.table, WAITINGS.table)
+OF_ORDERS = records("booking_of_order", BookingOfOrder)
+TABLES: tuple[Table, ...] = tuple(of.table for of in (RESOURCES, SLOTS, BOOKINGS, OWNERS, WAITINGS, OF_ORDERS))
 
 
 def place_of(resource: str, start: int, name: str) -> Place:

@@ -68,6 +68,7 @@ __all__ = [
     "parts_of",
     "place",
     "prolong",
+    "promise",
     "receipt_number",
     "standing",
 ]
@@ -145,6 +146,11 @@ def line(work: Work, order_id: int, number: int) -> Line:
 def allocation(work: Work, order_id: int, number: int, place_name: str) -> Allocation | None:
     """The part that a place has in a line, None when it has none."""
     return work.get(ALLOCATIONS, order_id, number, place_name)
+
+
+def promise(work: Work, order_id: int, moment: int) -> Order:
+    """The customer is told to have it at another time (microseconds)."""
+    return work.put(ORDERS, work.need(ORDERS, order_id)._replace(promised=moment, changed=work.now))
 
 
 def prolong(work: Work, order_id: int, due: int) -> Order:

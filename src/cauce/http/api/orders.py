@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from cauce.client.types import orders as types
 from cauce.client.types.basics import Nothing, Page
 from cauce.commerce.baskets.api import Asked
+from cauce.commerce.bookings.ahead import OrderAhead
 from cauce.commerce.catalogue import api as catalogue
 from cauce.commerce.orders import changing, outside, paying, placing, questions
 from cauce.errors import Conflict, DefinitionInvalid, Ended, NotFound, Shortage
@@ -191,7 +194,19 @@ def place(call: Call[Nothing, types.NewOrder]) -> types.OrderStanding:
         note=body.note,
         by=call.actor.name,
     )
-    return standing_of(call.platform.commerce.do(command))
+    if body.slot is None:
+        return standing_of(call.platform.commerce.do(command))
+    slot = body.slot
+    ahead = OrderAhead(
+        key=call.key,
+        order=msgspec.structs.replace(command, key=""),
+        resource=slot.resource,
+        start=from_datetime(slot.start),
+        party=slot.party,
+        slots=slot.slots,
+    )
+    made = call.platform.commerce.do(ahead)
+    return msgspec.structs.replace(standing_of(made.order), booking=made.booking.id)
 
 
 def confirm(call: Call[Nothing, types.OrderToConfirm]) -> types.OrderStanding:
@@ -455,7 +470,8 @@ DONE = (
         path="/v1/orders",
         summary="Place an order",
         description="Of lines, or of all that lies in a basket. All goods are held, or none; the answer to a shortage "
-        "says what can be had.",
+        "says what can be had. With a `slot` it is ordered ahead: the goods and the time at which they are collected "
+        "are had together, or neither.",
         permission="commerce.serve",
         handle=place,
         body=types.NewOrder,
