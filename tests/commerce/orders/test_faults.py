@@ -11,7 +11,7 @@ from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from cauce.commerce import parts
-from cauce.commerce.orders import goods, moves, paying, placing
+from cauce.commerce.orders import goods, moves, paying, placing, rules
 from cauce.engines.memory import MemoryTables
 from tests.commerce.orders import test_orders as examples
 from tests.commerce.orders.shop import Shop
@@ -59,6 +59,22 @@ def unpaid_goods_leave(patch: Any) -> None:
     patch.setattr(moves, "_check", lambda order, move, now: None)
 
 
+def over_return(patch: Any) -> None:
+    """What came back counts as given still, and so it may come back again."""
+    counted = moves._counted
+
+    def kept(line: Any, part: Any, was: str, to: str, amount: int) -> Any:
+        after, part_after = counted(line, part, was, to, amount)
+        if to == rules.RETURNED:
+            after, part_after = (
+                after._replace(**{was: getattr(line, was)}),
+                part_after._replace(**{was: getattr(part, was)}),
+            )
+        return after, part_after
+
+    patch.setattr(moves, "_counted", kept)
+
+
 def history_is_forgotten(patch: Any) -> None:
     patch.setattr(moves, "_noted", lambda *_words: None)
 
@@ -87,6 +103,7 @@ FAULTS: tuple[tuple[Callable[[Any], None], Callable[[], None]], ...] = (
     (payment_counts_twice, machine),
     (history_is_forgotten, machine),
     (confirm_after_expiry, example(examples.test_paid_late_it_is_held_anew_or_to_be_refunded)),
+    (over_return, example(examples.test_goods_come_back_in_any_place_and_never_more_than_left)),
     (unpaid_goods_leave, example(examples.test_unpaid_goods_do_not_leave)),
 )
 """Each fault, and what finds it."""

@@ -16,11 +16,12 @@ from cauce.commerce.loyalty.programmes import ApplyProgramme
 from cauce.commerce.orders.api import Advance, Change, NewLine, PlaceOrder
 from cauce.commerce.stock.facts import Entry
 from cauce.commerce.stock.keeping import Receive
+from cauce.commerce.tills import returning
 from cauce.commerce.tills.applying import Rewind
 from cauce.commerce.tills.habits import SetHabit
 from cauce.commerce.transact.carrier import Command
 from cauce.engines.memory import MemoryTables
-from cauce.errors import Conflict
+from cauce.errors import CauceError, Conflict
 from tests.commerce.tills.river import NOW, SECOND, River, receipt
 from tests.commerce.tills.test_orders_and_points import CLUB, points
 
@@ -249,3 +250,39 @@ def test_desk_and_till_return_no_more_of_a_receipt_than_it_says(steps: list[str]
     assert river.shelf()["A", "S1", "free"] == 8_000 + back
     assert back == min(len(steps) * 1_000, BOUGHT) or not is_desk_known
     river.close()
+
+
+# -- planted faults ---------------------------------------------------------------------------------------------------
+
+
+def till_returns_know_no_orders(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(returning, "_orders", lambda work, deed: [])
+
+
+def over_return_of_a_receipt(patch: pytest.MonkeyPatch) -> None:
+    """What a desk took back comes back at the till once more."""
+    patch.setattr(fulfilment, "told_back", lambda work, place, receipt, sku, amount: amount)
+
+
+def a_return_before_its_hand_over_is_lost(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(returning, "order_changed", lambda work, order_id: None)
+
+
+def what_became_an_orders_stays_the_tills(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(returning, "_take_over", lambda work, name: None)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(
+    ("plant", "judge"),
+    [
+        (till_returns_know_no_orders, test_one_return_whoever_tells_of_it_in_any_order),
+        (over_return_of_a_receipt, test_desk_and_till_return_no_more_of_a_receipt_than_it_says),
+        (a_return_before_its_hand_over_is_lost, test_one_return_whoever_tells_of_it_in_any_order),
+        (what_became_an_orders_stays_the_tills, test_the_return_of_an_order_of_another_platform),
+    ],
+)
+def test_a_planted_fault_is_found(plant: Any, judge: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(monkeypatch)
+    with pytest.raises((AssertionError, CauceError, KeyError, ExceptionGroup)):
+        judge()
