@@ -96,9 +96,10 @@ def test_wrong_codes_say_so_and_are_counted(busy):
     client = seat.client("store_staff")
     assert "typing error" in client.send("/pickups/find", page=PICKUPS, code="7K3M-2F9D").text
     wrong = api.Keys(b"another secret").code(1, 1)
-    texts = [client.send("/pickups/find", page=PICKUPS, code=wrong, key=str(n)).text for n in range(7)]
+    texts = [client.send("/pickups/find", page=PICKUPS, code=wrong, key=str(n)).text for n in range(9)]
     assert "4 more may be wrong" in texts[0]
-    assert "too many wrong codes" in texts[-1]
+    # The first pause is a second, which a busy machine may let pass; each is twice as long as the one before.
+    assert any("too many wrong codes" in text for text in texts[5:])
 
 
 def test_without_a_code_an_id_and_initials(busy):

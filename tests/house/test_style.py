@@ -6,7 +6,7 @@ import ast
 import re
 from functools import wraps
 
-from tests.house.tree import ROOT, files, modules, name, parsed
+from tests.house.tree import ROOT, files, modules, name, parsed, statements
 
 LINES_MAX = 70
 METHODS_MAX = 30
@@ -55,12 +55,12 @@ def for_each(paths):
 def test_functions_and_classes_are_short(path):
     long = [
         f"{node.name} has {node.end_lineno - node.lineno + 1} lines"
-        for node in ast.walk(parsed(path))
+        for node in statements(parsed(path))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno - node.lineno >= LINES_MAX
     ]
     wide = [
         f"{node.name} has {count} methods"
-        for node in ast.walk(parsed(path))
+        for node in statements(parsed(path))
         if isinstance(node, ast.ClassDef)
         and (count := sum(isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef) for part in node.body)) > METHODS_MAX
     ]
@@ -85,10 +85,10 @@ def module_name(path):
 def test_no_import_hides_in_a_function(path):
     here = module_name(path)
     hidden = []
-    for function in ast.walk(parsed(path)):
+    for function in statements(parsed(path)):
         if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
-        for node in ast.walk(function):
+        for node in statements(function):
             if isinstance(node, ast.Import):
                 hidden += [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom):
