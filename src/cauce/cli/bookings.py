@@ -11,12 +11,21 @@ from rich.table import Table
 from cauce.app import Platform
 from cauce.cli.main import Suggesting, actor, json_option, output, pass_platform, table
 from cauce.commerce.bookings import api
-from cauce.commerce.bookings.booking import Book, CancelBooking
-from cauce.commerce.bookings.nouns import Booking, Resource, Slot
+from cauce.commerce.bookings.booking import (
+    Attend,
+    Book,
+    CancelBooking,
+    ConfirmBooking,
+    MoveBooking,
+    StopWaiting,
+    Wait,
+)
+from cauce.commerce.bookings.nouns import Booking, Resource, Slot, Waiting
 from cauce.commerce.catalogue import api as catalogue
+from cauce.commerce.transact.carrier import Command
 from cauce.errors import Unreadable
 from cauce.http.api.bookings import zone_of
-from cauce.http.api.owners import all_normalised
+from cauce.http.api.owners import all_normalised, identifiers_of
 from cauce.model import DAY, from_iso, to_iso
 
 
@@ -106,6 +115,103 @@ def cancel(platform: Platform, booking: int, why: str, as_json: bool) -> None:
     found = platform.commerce.do(CancelBooking(booking=booking, why=why))
     platform.audit.note(actor(), "booking.cancelled", str(found.id))
     output(as_json, _told(found), lambda _: f"booking {found.id} is {found.state}")
+
+
+@bookings.command()
+@click.argument("booking", type=int)
+@json_option
+@pass_platform
+def confirm(platform: Platform, booking: int, as_json: bool) -> None:
+    """Keep BOOKING (its number), which is held or was offered to who waited."""
+    _done(platform, ConfirmBooking(booking=booking), "booking.confirmed", as_json)
+
+
+@bookings.command()
+@click.argument("booking", type=int)
+@click.argument("start")
+@json_option
+@pass_platform
+def move(platform: Platform, booking: int, start: str, as_json: bool) -> None:
+    """Give BOOKING another time, or leave it where it is when that is full."""
+    _done(platform, MoveBooking(booking=booking, start=_moment(start, "START")), "booking.moved", as_json)
+
+
+@bookings.command()
+@click.argument("booking", type=int)
+@click.option("--missed", is_flag=True, help="They did not come.")
+@json_option
+@pass_platform
+def attend(platform: Platform, booking: int, missed: bool, as_json: bool) -> None:
+    """Say that they came to BOOKING, or with --missed that they did not."""
+    _done(platform, Attend(booking=booking, came=not missed), "booking.attended", as_json)
+
+
+@bookings.command()
+@click.argument("resource")
+@click.argument("start")
+@click.option("--for", "owners", multiple=True, required=True, help="Identifier (kind:value); may be repeated.")
+@click.option("--party", default=1, type=click.IntRange(1), show_default=True, help="How many people.")
+@json_option
+@pass_platform
+def wait(platform: Platform, resource: str, start: str, owners: tuple[str, ...], party: int, as_json: bool) -> None:
+    """Put somebody on the waiting list of a full slot; when a place is free they are offered it."""
+    known = all_normalised(platform, owners)
+    command = Wait(resource=resource, start=_moment(start, "START"), party=party, owners=known, channel="store")
+    found = platform.commerce.do(command)
+    platform.audit.note(actor(), "booking.waiting_joined", str(found.id))
+    output(as_json, _waiter(found), lambda _: f"number {found.id} waits")
+
+
+@bookings.command()
+@click.option("--resource", default="", help="Only those of a resource.")
+@json_option
+@pass_platform
+def waiting(platform: Platform, resource: str, as_json: bool) -> None:
+    """List who waits, the longest first."""
+    found = api.waiting(platform.commerce.reader, resource_id=resource)
+    output(as_json, [_waiter(each) for each in found], lambda _: _waiters(found))
+
+
+@bookings.command()
+@click.argument("number", type=int)
+@json_option
+@pass_platform
+def leave(platform: Platform, number: int, as_json: bool) -> None:
+    """Take NUMBER from the waiting list."""
+    found = platform.commerce.do(StopWaiting(waiting=number))
+    platform.audit.note(actor(), "booking.waiting_left", str(found.id))
+    output(as_json, _waiter(found), lambda _: f"number {found.id} waits no more")
+
+
+@bookings.command()
+@click.argument("person")
+@click.option("--from", "since", default="", help="First day or moment (ISO); default: today.")
+@click.option("--days", default=90, type=click.IntRange(1, 3_650), show_default=True, help="How many days.")
+@json_option
+@pass_platform
+def itinerary(platform: Platform, person: str, since: str, days: int, as_json: bool) -> None:
+    """List all that PERSON (kind:value, or an id) has booked, across resources and days."""
+    commerce = platform.commerce
+    first = _moment(since, "--from") if since else commerce.now // DAY * DAY
+    found = api.itinerary(commerce.reader, identifiers_of(platform, person), first, first + days * DAY)
+    output(as_json, [_told(each) for each in found], lambda _: _bookings(found))
+
+
+def _done(platform: Platform, command: Command, action: str, as_json: bool) -> None:
+    found: Booking = platform.commerce.do(command)
+    platform.audit.note(actor(), action, str(found.id))
+    output(as_json, _told(found), lambda _: f"booking {found.id} is {found.state}, from {to_iso(found.start)}")
+
+
+def _waiter(waiter: Waiting) -> dict[str, object]:
+    return {**msgspec.to_builtins(waiter), "start": to_iso(waiter.start), "at": to_iso(waiter.at)}
+
+
+def _waiters(found: list[Waiting]) -> Table:
+    shown = table("number", "resource", "start", "people", "for")
+    for each in found:
+        shown.add_row(str(each.id), each.resource, to_iso(each.start), str(each.party), ", ".join(each.owners))
+    return shown
 
 
 def _whole(resource: Resource) -> dict[str, object]:
