@@ -137,3 +137,5 @@ def test_a_look_at_people_leaves_an_entry(own_seat, address, action):
     assert ("the-owner", action) in [(entry.actor, entry.action) for entry in entries]
     shown = client.page("/audit")
     assert action_said(words_of("en"), action) in shown
+    for entry in entries:
+        assert (f'href="/people/{entry.subject}"' in shown) == bool(re.fullmatch(r"p_\w{13}", entry.subject))

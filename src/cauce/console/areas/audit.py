@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -16,6 +17,8 @@ NAME = "audit"
 ENTRIES_SHOWN = 50
 FIELDS = ("actor", "action", "subject", "from", "to")
 CHARACTERS_MAX = 200
+PERSON = re.compile(r"p_[0-9a-z]{13}")
+"""The id of a person, which leads to their page."""
 
 
 def trail(visit: Visit) -> Answer:
@@ -63,7 +66,7 @@ def _row(visit: Visit, entry: Entry) -> dict[str, Any]:
         "said": action_said(visit.words, entry.action),
         "is_refusal": entry.action == "session.refused",
         "subject": entry.subject,
-        "person": entry.subject if entry.action.startswith("person.") and entry.subject.startswith("p_") else "",
+        "person": entry.subject if PERSON.fullmatch(entry.subject) else "",
         "details": [detail_said(visit.words, name, value) for name, value in entry.details.items() if value != ""],
         "address": entry.address,
     }
