@@ -28,7 +28,8 @@ CLIENTS = {
     "Web page (Segment)": marked("Web page (Segment)"),
     "Web page (RudderStack)": marked("Web page (RudderStack)"),
     "Node": marked("Node"),
-    "Python": marked("Python"),
+    "Python (Segment)": marked("Python (Segment)"),
+    "Python (RudderStack)": marked("Python (RudderStack)"),
     "Anything": marked("Anything that speaks HTTP"),
 }
 FATES = {"stored": "good", "quarantined": "warn", "duplicate": "", "suppressed": "", WAITING: "river"}
