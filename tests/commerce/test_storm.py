@@ -66,3 +66,25 @@ def test_a_changed_balance_is_found(memory: Tables) -> None:
         "a balance is the sum of its entries",
         "nothing is made or lost",
     }
+
+
+@pytest.mark.parametrize(
+    ("changed", "invariant"),
+    [
+        ("update booking set party = party + 1 where state in ('confirmed', 'attended')", "a slot holds no more"),
+        ("update booking_slot set capacity = capacity + 1", "a slot holds no more than it can"),
+        ("insert into receipt_told_back values ('S1', '7', 'A', 2000)", "no more comes back of a receipt"),
+        (
+            "insert into pickup_handed values (999, 1, 1, 'S1', 'eva', 'code', '', '', '[[1, 99000000]]')",
+            "what was handed over was collected",
+        ),
+    ],
+)
+def test_what_is_changed_behind_the_commands_is_found(memory: Tables, changed: str, invariant: str) -> None:
+    assert faults(memory, 4, 1_500) == []
+    with memory.transaction():
+        memory.execute("insert into receipt_back values ('S1', '7', 'A', 1000, 0, 1)")
+    assert broken(memory, 0) == []
+    with memory.transaction():
+        assert memory.execute(changed)
+    assert {one.invariant[: len(invariant)] for one in broken(memory, 0)} == {invariant}

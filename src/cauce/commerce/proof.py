@@ -207,13 +207,60 @@ def pickups(reader: Reader) -> Iterator[str]:
     """What was handed over at the desks is what the lines say was collected."""
     handed: dict[int, int] = {}
     for order, lines in reader.select("select order_id, lines from pickup_handed order by id"):
-        handed[order] = handed.get(order, 0) + sum(line["amount"] for line in msgspec.json.decode(lines))
+        handed[order] = handed.get(order, 0) + sum(
+            amount for _, amount in msgspec.json.decode(lines, type=list[tuple[int, int]])
+        )
     for order, amount in handed.items():
         ((collected,),) = reader.select(
             "select coalesce(sum(amount), 0) from order_history where order_id = ? and became = 'collected'", (order,)
         )
         if collected < amount:
             yield f"order {order}: {amount} were handed over, {int(collected)} were collected"
+
+
+def returned(reader: Reader) -> Iterator[str]:
+    """What came back of a receipt, at desks and tills, is at most what it says was bought."""
+    for place, receipt, sku, bought, back in reader.select(
+        "select b.place, b.receipt, b.sku, b.bought, b.returned + coalesce(t.amount, 0) from receipt_back b "
+        "left join receipt_told_back t on t.place = b.place and t.receipt = b.receipt and t.sku = b.sku "
+        "where b.returned + coalesce(t.amount, 0) > b.bought"
+    ):
+        yield f"receipt {receipt} of {place}: {back} thousandths of {sku} came back of {bought}"
+
+
+def slots(reader: Reader) -> Iterator[str]:
+    """A slot has as many places as it says, those that are taken are of bookings, and no two slots are had at once."""
+    amounts: dict[tuple[str, str], int] = {}
+    held: dict[str, int] = {}
+    for subject, name, posted, pending in reader.select(
+        "select subject, name, posted, pending from account where book = 'slots'"
+    ):
+        amounts[subject, name] = posted
+        if name == "open":
+            held[subject] = pending
+    parties: dict[tuple[str, int], int] = {}
+    bookings = reader.select(
+        "select b.resource, s.start, sum(b.party) from booking b join booking_slot s "
+        "on s.resource = b.resource and s.start >= b.start and s.start < b.finish "
+        "where b.state in ('confirmed', 'attended', 'no_show') group by b.resource, s.start"
+    )
+    parties.update(((resource, start), int(party)) for resource, start, party in bookings)
+    before: tuple[str, int] = ("", 0)
+    for resource, start, finish, capacity in reader.select(
+        "select resource, start, finish, capacity from booking_slot order by resource, start"
+    ):
+        subject = f"{resource}\x1f{start}"
+        booked = amounts.get((subject, "booked"), 0)
+        there = amounts.get((subject, "open"), 0) + booked
+        if there != capacity:
+            yield f"{resource} at {start} has {there} places, {capacity} are said to be there"
+        if booked != parties.get((resource, start), 0):
+            of_bookings = parties.get((resource, start), 0)
+            yield f"{resource} at {start}: {booked} places are taken, its bookings come to {of_bookings}"
+        if booked or held.get(subject, 0):
+            if before[0] == resource and start < before[1]:
+                yield f"{resource} at {start} is had while a slot before it lasts until {before[1]}"
+            before = (resource, finish)
 
 
 CHECKS: dict[str, Check] = {
@@ -229,6 +276,8 @@ CHECKS: dict[str, Check] = {
     "a purchase earns once": points,
     "merged baskets lose no line": baskets,
     "what was handed over was collected": pickups,
+    "no more comes back of a receipt than it says": returned,
+    "a slot holds no more than it can": slots,
 }
 """What is proven, in words, and how."""
 

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from cauce.commerce.baskets import changing as baskets
+from cauce.commerce.bookings import booking as bookings
+from cauce.commerce.bookings import resources
+from cauce.commerce.bookings.ahead import OrderAhead, OrderedAhead
+from cauce.commerce.bookings.nouns import Booking, Resource
+from cauce.commerce.catalogue.nouns import Opening
+from cauce.commerce.fulfilment.desk import HandOver, Ready
 from cauce.commerce.loyalty import earning, programmes, redeeming
 from cauce.commerce.loyalty import rules as purchases
 from cauce.commerce.loyalty.value import cards, paying
@@ -17,8 +23,14 @@ from cauce.commerce.orders import paying as payments
 from cauce.commerce.stock import counting, keeping, moving, reserving
 from cauce.commerce.stock.facts import Entry
 from cauce.commerce.transact.carrier import Command
+from cauce.model.time import DAY, MINUTE
 
 PRODUCTS, PLACES, PEOPLE = 4, 3, 6
+TABLE = Resource(
+    id="table", name="Table", capacity=3, most=2, confirms=False,
+    hours=tuple(Opening(weekday=day, opens="00:00", closes="24:00") for day in range(1, 8)),
+)  # fmt: skip
+SLOTS = 6
 REMEMBERED_MAX = 100
 REPEATED = 0.1
 MISUSED = 0.02
@@ -43,14 +55,26 @@ def opening(seed: int) -> list[Command]:
     return [
         programmes.ApplyProgramme(key=f"open-{seed}", document=PROGRAMME, by="storm"),
         keeping.Receive(key=f"fill-{seed}", lines=lines),
+        resources.PutResource(key=f"table-{seed}", resource=TABLE),
     ]
 
 
-class Draws:
-    """One client's commands: what it asks next depends on what it was answered."""
+class _Known(NamedTuple):
+    """An order that a client has placed."""
 
-    def __init__(self, name: str, seed: float) -> None:
+    id: int
+    total: int
+    number: str
+    place: str
+    kind: str
+
+
+class Draws:
+    """One client's commands: what it asks next depends on what it was answered. Slots lie two days after `today`."""
+
+    def __init__(self, name: str, seed: float, today: int) -> None:
         self._name = name
+        self._slots = today // DAY * DAY + 2 * DAY
         self._chance = random.Random(seed)  # noqa: S311 - a simulation's dice
         self._number = 0
         self._sent: list[Command] = []
@@ -78,7 +102,13 @@ class Draws:
             case baskets.Put(), baskets.Kept():
                 self._note("basket", answer.basket)
             case placing.PlaceOrder(), placing.Standing():
-                self._note("order", (answer.id, answer.total))
+                self._note("order", _Known(answer.id, answer.total, answer.number, command.place, command.kind))
+            case OrderAhead(), OrderedAhead():
+                made, asked = answer.order, command.order
+                self._note("order", _Known(made.id, made.total, made.number, asked.place, asked.kind))
+                self._note("booking", answer.booking.id)
+            case bookings.Book(), Booking():
+                self._note("booking", answer.id)
             case cards.IssueCard(), cards.CardShown():
                 self._note("card", answer.id)
             case paying.Authorise(), paying.Authorised():
@@ -105,7 +135,7 @@ class Draws:
         makers: list[tuple[int, Callable[[], Command | None]]] = [
             (20, self._reserve), (10, self._end_reservation), (8, self._goods), (8, self._sell), (4, self._move),
             (3, self._count), (10, self._basket), (8, self._order), (24, self._order_goes_on), (6, self._pay),
-            (8, self._earn), (6, self._redeem), (8, self._card),
+            (8, self._earn), (6, self._redeem), (8, self._card), (8, self._booking),
         ]  # fmt: skip
         weights = [weight for weight, _ in makers]
         while True:
@@ -177,7 +207,7 @@ class Draws:
         line = f"{self._name}-{self._chance.randrange(8)}"
         return baskets.Put(line=line, sku=self._sku(), amount=self._amount(), owners=(self._who(),), channel="app")
 
-    def _order(self) -> Command:
+    def _order(self) -> placing.PlaceOrder:
         count = self._chance.randint(1, 3)
         lines = tuple(
             placing.NewLine(sku=self._sku(), amount=self._chance.choice((1_000, 2_000)), price=1_999)
@@ -189,18 +219,44 @@ class Draws:
             hold_seconds=self._chance.choice((None, 2)),
         )  # fmt: skip
 
+    def _booking(self) -> Command:
+        id_ = self._some("booking")
+        start = self._slots + self._chance.randrange(SLOTS) * TABLE.minutes * MINUTE
+        if id_ is None or self._chance.random() < 0.4:
+            party = self._chance.choice((1, 1, 2))
+            if self._chance.random() < 0.4:
+                order = msgspec.structs.replace(
+                    self._order(), kind="order_ahead", pays_first=self._chance.random() < 0.5
+                )
+                return OrderAhead(order=order, resource="table", start=start, party=party)
+            return bookings.Book(
+                resource="table", start=start, party=party, slots=self._chance.choice((1, 1, 2)), owners=(self._who(),)
+            )
+        return self._chance.choice((
+            bookings.ConfirmBooking(booking=id_), bookings.CancelBooking(booking=id_),
+            bookings.MoveBooking(booking=id_, start=start), bookings.Attend(booking=id_),
+        ))  # fmt: skip
+
     def _order_goes_on(self) -> Command | None:
         order = self._latest("order")
         if order is None:
             return None
-        id_ = order[0]
+        id_ = order.id
         changes = (changing.Change(line=1, amount=self._chance.choice((0, 0, 1_000))),)
-        steps = (
-            (3, placing.Confirm(order=id_)),
-            (3, changing.Advance(order=id_, to="picked", changes=changes)),
+        codes = tuple(f"{order.number}-{number}" for number in range(1, 20))
+        desk = self._place() if self._chance.random() < 0.1 else order.place
+        ways = (
             (3, changing.Advance(order=id_, to="shipped", changes=changes)),
             (3, changing.Advance(order=id_, to="delivered", changes=changes)),
-            (3, changing.Return(order=id_, place=self._place(), changes=changes)),
+        ) if order.kind == "ship" else (
+            (4, Ready(order=order.number, codes=codes, partial=True, by="storm")),
+            (4, HandOver(desk=desk, order=order.number, initials="AR", receipt="r", codes=codes, by="storm")),
+        )  # fmt: skip
+        steps: tuple[tuple[int, Command], ...] = (
+            (5, placing.Confirm(order=id_)),
+            (9, changing.Advance(order=id_, to="picked", changes=changes)),
+            *ways,
+            (2, changing.Return(order=id_, place=self._place(), changes=changes)),
             (1, changing.Cancel(order=id_, changes=changes)),
             (1, changing.Cancel(order=id_)),
         )
@@ -211,7 +267,7 @@ class Draws:
         order = self._some("order")
         if order is None:
             return None
-        id_, total = order
+        id_, total, *_ = order
         fact = self._chance.choice(("authorised", "captured", "captured", "refunded"))
         amount = max(1, self._chance.choice((total, total, total // 2)))
         reference = f"{id_}-{fact}-{self._chance.randrange(3)}"

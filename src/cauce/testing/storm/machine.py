@@ -27,7 +27,7 @@ def faults(tables: Tables, seed: int, commands: int = 1_000) -> list[str]:
     carrier = Carrier(tables, ACTIONS, SHAPES, lambda: now)
     carrier.carry_out(opening(seed))
     seeds = [chance.random() for _ in range(CLIENTS)]
-    draws = [Draws(f"{seed}-{number}", each) for number, each in enumerate(seeds)]
+    draws = [Draws(f"{seed}-{number}", each, START) for number, each in enumerate(seeds)]
     told: dict[str, str] = {}
     found: list[str] = []
     done = 0

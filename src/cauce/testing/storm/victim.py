@@ -17,7 +17,7 @@ import msgspec
 
 from cauce.commerce.parts import ACTIONS, SHAPES
 from cauce.commerce.transact.carrier import Command, remembered
-from cauce.commerce.transact.writer import Writer
+from cauce.commerce.transact.writer import Writer, now_microseconds
 from cauce.errors import CauceError, Conflict
 from cauce.testing.storm.draws import Draws, opening
 from cauce.testing.storm.engines import opened
@@ -61,7 +61,7 @@ async def run(place: str, seed: int, clients: int) -> None:
     for command in opening(0):
         tell(command, await writer.ask(command))
     seeds = [chance.random() for _ in range(clients)]
-    draws = [Draws(f"{seed}-{number}", each) for number, each in enumerate(seeds)]
+    draws = [Draws(f"{seed}-{number}", each, now_microseconds()) for number, each in enumerate(seeds)]
     await asyncio.gather(*(client(writer, each) for each in draws))
 
 
