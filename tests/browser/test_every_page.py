@@ -105,6 +105,21 @@ def test_the_door_can_be_used(served, visiting, axe, width, scheme):
         assert not judged(page, axe)
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+def test_the_page_of_the_api_can_be_used(served, visiting, axe, width, scheme):
+    with visiting(served, "engineer", width=width, scheme=scheme) as page:
+        page.goto("/overview")
+        if width == WIDTHS["phone"]:
+            page.get_by_role("button", name="Menu").click()
+        page.get_by_role("link", name="HTTP API").click()
+        page.wait_for_url("**/docs/api")
+        page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert not judged(page, axe)
+        assert page.locator("h1").bounding_box()["y"] < 400, "what it is stands in the first screen"
+
+
 @pytest.mark.parametrize("role", ["agent", "analyst", "store_staff", "marketer"])
 def test_a_role_sees_only_its_pages(served, visiting, role):
     with visiting(served, role) as page:
