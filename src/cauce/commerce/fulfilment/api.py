@@ -536,7 +536,7 @@ def returned_of_receipt(rows: Rows, place: str, receipt: str) -> dict[str, int]:
 def ordered_of_receipt(rows: Rows, place: str, receipt: str) -> dict[str, int]:
     """What of a till's receipt is of orders, by product: it comes back to them."""
     ids = rows.select(
-        "select orders from order_receipt where place = ? and receipt = ?", (place, receipt_number(receipt))
+        "select orders from order_of_receipt where place = ? and receipt = ?", (place, receipt_number(receipt))
     )
     found: dict[str, int] = {}
     for id_ in msgspec.json.decode(ids[0][0], type=list[int]) if ids else ():

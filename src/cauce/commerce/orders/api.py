@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from cauce.commerce.orders import goods
 from cauce.commerce.orders.changing import Advance, Cancel, Change, moves_to
 from cauce.commerce.orders.moves import Move, Note, change, expired, lines_of, parts_of
-from cauce.commerce.orders.papers import of_receipt, paid_with, receipt_number
+from cauce.commerce.orders.papers import of_receipt, paid_with, receipt_needs, receipt_number
 from cauce.commerce.orders.placing import Confirm, NewLine, Part, PlaceOrder, Standing, confirm, place, standing
 from cauce.commerce.orders.rules import COLLECTED_KINDS, DELIVERIES, STATES, TRANSITIONS, Delivery, Transition
 from cauce.commerce.orders.store import (
@@ -69,6 +69,7 @@ __all__ = [
     "place",
     "prolong",
     "promise",
+    "receipt_needs",
     "receipt_number",
     "standing",
 ]

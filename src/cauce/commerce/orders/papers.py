@@ -6,9 +6,13 @@ platform knows an order, from whatever source it is told.
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from cauce.commerce.orders.store import ORDERS, RECEIPTS, Order, OrderReceipt
+from cauce.commerce.transact.asking import number_of
+from cauce.commerce.transact.records import Records
 from cauce.commerce.transact.work import Work
 
 ORDERS_MAX = 50
@@ -17,18 +21,37 @@ ORDERS_MAX = 50
 
 def paid_with(work: Work, place: str, receipt: str, order_id: int) -> None:
     """From now on the receipt that a place has given out under this number is known to be (also) of the order."""
-    number = receipt_number(receipt)
-    known = work.get(RECEIPTS, place, number)
-    ids = msgspec.json.decode(known.orders, type=list[int]) if known else []
-    if number and order_id not in ids:
+    row = _row(work, place, receipt)
+    ids = msgspec.json.decode(row.orders, type=list[int])
+    if row.receipt and order_id not in ids:
         written = msgspec.json.encode([*ids, order_id][-ORDERS_MAX:]).decode()
-        work.put(RECEIPTS, OrderReceipt(place, number, written))
+        work.put(RECEIPTS, row._replace(orders=written))
 
 
 def of_receipt(work: Work, place: str, receipt: str) -> list[Order]:
     """The orders that a receipt of a place speaks of, in the order in which that became known."""
-    known = work.get(RECEIPTS, place, receipt_number(receipt)) if receipt else None
-    return [work.need(ORDERS, id_) for id_ in msgspec.json.decode(known.orders, type=list[int])] if known else []
+    row = _row(work, place, receipt)
+    return [work.need(ORDERS, id_) for id_ in msgspec.json.decode(row.orders, type=list[int])]
+
+
+def receipt_needs(place: str, receipt: str) -> tuple[Records[Any], int]:
+    """The row that `of_receipt` will ask for."""
+    return RECEIPTS, _id_of(place, receipt_number(receipt))
+
+
+def _row(work: Work, place: str, receipt: str) -> OrderReceipt:
+    """What is known of a receipt; a row without orders when nothing is."""
+    number = receipt_number(receipt)
+    id_ = _id_of(place, number)
+    while (known := work.get(RECEIPTS, id_)) is not None:
+        if (known.place, known.receipt) == (place, number):
+            return known
+        id_ += 1  # two receipts with one hash
+    return OrderReceipt(id_, place, number, "[]")
+
+
+def _id_of(place: str, number: str) -> int:
+    return number_of(f"{place}\x1f{number}".encode("utf-8", "surrogatepass"))
 
 
 def receipt_number(receipt: str) -> str:

@@ -181,8 +181,12 @@ class Owner(NamedTuple):
 
 
 class OrderReceipt(NamedTuple):
-    """A till's receipt, by the place that gave it out and its number there; `orders` is JSON of ids."""
+    """A till's receipt, by the place that gave it out and its number there; `orders` is JSON of ids.
 
+    `id` is a hash of place and number, so that those of many receipts are read with one question.
+    """
+
+    id: int
     place: str
     receipt: str
     orders: str
@@ -221,7 +225,7 @@ PAYMENTS = records(
 NUMBERS = records("order_number", Number)
 FOREIGN = records("order_foreign", Foreign, key_columns=2)
 OWNERS = records("order_owner", Owner, key_columns=2)
-RECEIPTS = records("order_receipt", OrderReceipt, key_columns=2)
+RECEIPTS = records("order_of_receipt", OrderReceipt, indexes=(("place", "receipt"),))
 TABLES: tuple[Table, ...] = tuple(
     of.table for of in (ORDERS, LINES, ALLOCATIONS, HISTORY, PAYMENTS, NUMBERS, FOREIGN, OWNERS, RECEIPTS)
 )

@@ -261,6 +261,8 @@ _HANDLERS: dict[type[AnyDeed], Callable[[Work, Any], tuple[bool, int]]] = {
 
 def needs(deed: AnyDeed) -> Iterator[tuple[Records[Any], int]]:
     """Rows that carrying a deed out will ask for."""
+    if isinstance(deed, Sale):
+        yield orders.receipt_needs(deed.place, deed.number)
     if isinstance(deed, Sale | Goods):
         yield RECEIPTS, id_of(deed.key)
     elif isinstance(deed, Cancel):
