@@ -11,7 +11,7 @@ import sys
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from itertools import islice
+from itertools import count, islice
 
 import msgspec
 import numpy
@@ -20,6 +20,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cauce.app import Platform
+from cauce.commerce.orders import questions
+from cauce.commerce.parts import CHORES
 from cauce.connectors import tracking
 from cauce.errors import Busy, NotFound, StorageBroken, Unauthorised
 from cauce.model import DAY, Received, Record
@@ -27,7 +30,21 @@ from cauce.quality.codes import is_gtin
 from cauce.quality.contract import Book, Compiled
 from cauce.quality.rules import Limits, judged
 from cauce.quality.starter import starter_contracts
-from cauce.testing.world import CLEAN, Batch, Delivery, Dirt, Load, World, load, score, send_http, write_files
+from cauce.settings import Settings
+from cauce.testing.world import (
+    CLEAN,
+    Batch,
+    Delivery,
+    Dirt,
+    Load,
+    World,
+    catalogue,
+    load,
+    orders,
+    score,
+    send_http,
+    write_files,
+)  # fmt: skip
 from cauce.testing.world.chance import draw, draws, key, share, shares
 from cauce.testing.world.channels import Fact
 from cauce.testing.world.journeys import KINDS, REACH_DAYS
@@ -551,3 +568,24 @@ def test_the_load_is_repeatable_and_of_the_wanted_size():
     assert sum(map(len, bodies)) / 4_000 == pytest.approx(1_060, rel=0.05)
     names = Counter(message.get("event") for body in bodies for message in msgspec.json.decode(body)["batch"])
     assert len(names) == 13  # twelve events, and identify
+
+
+@pytest.mark.parametrize("often", [1, 2, 3])
+def test_the_past_of_the_shop_is_told_while_the_clerk_of_today_is_at_work(tmp_path, monkeypatch, often):
+    """For whom it is all long ago: what was not collected in time is given up between any two steps."""
+    with Platform.open(Settings({"data": str(tmp_path / "data")})) as platform:
+        commands = count()
+
+        class Disturbed(orders.Commerce):
+            def do(self, command):
+                if next(commands) % often == 0:
+                    assert not any(isinstance(one, Exception) for one in platform.commerce.writer.do_all(CHORES))
+                return super().do(command)
+
+        monkeypatch.setattr(orders, "Commerce", Disturbed)
+        catalogue.furnish(platform)
+        orders.furnish(platform, ["email:ana@tienda.es"], orders=60)
+        found = questions.page(platform.commerce, questions.Which(text=orders.NUMBERS), limit=50)
+        assert len(found) == 50
+        whys = [entry.why for order in found for entry in questions.history(platform.commerce, order.id)]
+        assert "time ran out" in whys
