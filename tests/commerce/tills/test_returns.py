@@ -113,6 +113,16 @@ def test_who_has_no_such_order_brings_back_what_a_till_sold(desk: Desk) -> None:
     assert desk.shelf()["A", "S2", "free"] == 1_000
 
 
+def test_who_names_nothing_brings_back_what_they_were_given_and_the_rest_is_the_tills(desk: Desk) -> None:
+    desk.came(1, id="V0", who=ANA)  # of an order that they do not have yet it cannot be
+    assert desk.shelf()["A", "S2", "free"] == 1_000
+    desk.hand_over()
+    assert desk.line()["returned"] == 0
+    desk.came(3, id="V1", who=ANA)
+    assert desk.line()["returned"] == BOUGHT
+    assert desk.shelf()["A", "S2", "free"] == 4_000
+
+
 def test_what_was_shipped_was_had_by_who_brings_it_back() -> None:
     desk = Desk(kind="ship")
     desk.commerce.do(Advance(order=desk.order, to="shipped", changes=(Change(line=1),), by="eva"))
@@ -256,7 +266,7 @@ def test_desk_and_till_return_no_more_of_a_receipt_than_it_says(steps: list[str]
 
 
 def till_returns_know_no_orders(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(returning, "_orders", lambda work, deed: [])
+    patch.setattr(returning, "_orders", lambda work, deed: ([], False))
 
 
 def over_return_of_a_receipt(patch: pytest.MonkeyPatch) -> None:

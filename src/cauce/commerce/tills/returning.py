@@ -99,22 +99,24 @@ def order_changed(work: Work, order_id: int) -> None:
 
 def _carried_out(work: Work, deed: Return, row: Returned, lines: Lines) -> Returned:
     """Gives so much back: to the orders that it is of as far as they have it, else to the stock."""
-    of = _orders(work, deed)
+    of, is_named = _orders(work, deed)
     plain: Lines = msgspec.json.decode(row.plain, type=Lines)
     waits = msgspec.json.decode(row.waits, type=list[tuple[int, str, int]])
     for sku, amount in lines:
         left = amount
         having = [order for order in of if _has(work, order, sku)]
         for order in having:
-            left -= _brought_back(work, order, sku, left, deed)
-        for order in having:
+            back = _brought_back(work, order, sku, left, deed)
+            row = row._replace(is_ours=int(row.is_ours or (back > 0 and not order.source)))
+            left -= back
+        for order in having if is_named else ():
             waiting = min(left, _open(work, orders.order(work, order.id), sku))
             if waiting:
                 waits.append((order.id, sku, waiting))
                 left -= waiting
-        if having:
+        if having and is_named:
             row = row._replace(is_ours=int(row.is_ours or any(not order.source for order in having)))
-        elif moved := _given_back(work, deed, sku, amount):
+        elif left and (moved := _given_back(work, deed, sku, left)):
             plain.append((sku, moved))
     for order_id in dict.fromkeys(order for order, _, _ in waits):
         _remember(work, _waiting_name(order_id), row.id)
@@ -155,7 +157,7 @@ def _take_over(work: Work, name: str) -> None:
     for id_ in msgspec.json.decode(named.returns, type=list[int]) if named else ():
         row = work.need(RETURNS, id_)
         deed = msgspec.json.decode(row.deed, type=Return)
-        if not _orders(work, deed):
+        if not _orders(work, deed)[0]:
             continue
         stays: Lines = []
         goes: Lines = []
@@ -168,15 +170,19 @@ def _take_over(work: Work, name: str) -> None:
 # -- orders -----------------------------------------------------------------------------------------------------------
 
 
-def _orders(work: Work, deed: Return) -> list[orders.Order]:
-    """The orders that a return is of: the one that it names, those of its receipt, or else those of who brought it."""
+def _orders(work: Work, deed: Return) -> tuple[list[orders.Order], bool]:
+    """The orders that a return is of: the one that it names, those of its receipt, or else those of who brought it.
+
+    And whether it named them: what it only may be of is theirs as far as they were given it, and no further.
+    """
     named = ordering.named_orders(work, deed.order, deed.where.source) if deed.order else []
     if named:
-        return named
+        return named, True
     place, number = _receipt_of(work, deed)
     if number:
-        return orders.of_receipt(work, place, number)
-    return orders.owned_by(work, deed.who) if deed.who and not (deed.order or deed.origin_key) else []
+        return orders.of_receipt(work, place, number), True
+    is_open = deed.who and not (deed.order or deed.origin_key)
+    return (orders.owned_by(work, deed.who) if is_open else []), False
 
 
 def _has(work: Work, order: orders.Order, sku: str) -> bool:
