@@ -6,6 +6,9 @@ PORT ?=
 NAME ?=
 ARGS ?=
 
+# Compiled modules are kept, whatever the environment says: else every process that starts compiles all of them anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo test bench lint setup core lock assets docs clean
 
 help:

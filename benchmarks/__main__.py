@@ -13,7 +13,7 @@ BENCHMARKS: dict[str, tuple[Callable[..., Iterator[Figure]], dict[str, object]]]
     "intake.http20": (intake.run, {"seconds": 2.0, "rounds": 1}),
     "river.1m": (river.run, {"events": 20_000, "identifiers": 10_000}),
     "replay": (river.replay, {"events": 10_000, "identifiers": 5_000}),
-    "freshness": (freshness.run, {"seconds": 2.0}),
+    "freshness": (freshness.run, {"seconds": 4.0}),
     "profile.read": (reads.profile, {"people": 2_000, "events": 8_000}),
     "timeline.read": (reads.timeline, {"people": 2_000, "events": 8_000}),
     "search": (search.run, {"people": 2_000, "per_sort": 20}),
