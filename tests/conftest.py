@@ -28,7 +28,7 @@ FLAGS = (
 )
 
 # A machine that is busy with something else is no fault of what is tested.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("patient", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 # The check of a change draws the same examples every time: it speaks of the change, not of luck. Every other run
 # draws new ones.
 settings.register_profile("repeatable", settings.get_profile("patient"), derandomize=True, database=None)

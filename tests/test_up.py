@@ -25,5 +25,8 @@ def test_whoever_ends_at_once_leaves_nobody_behind(tmp_path: Path, end: signal.S
         assert up.stdout is not None
         first_document(up.stdout)
         up.send_signal(end)
-        # Companions hold the same pipe: it ends with the last of them.
-        up.communicate(timeout=PATIENCE_SECONDS)
+        try:
+            # Companions hold the same pipe: it ends with the last of them.
+            up.communicate(timeout=PATIENCE_SECONDS)
+        finally:
+            up.kill()  # whoever does not end is a failure, and nobody waits for it any longer

@@ -88,8 +88,9 @@ def up(context: click.Context, host: str | None, port: int | None, with_runner: 
         # One line, so that a program that starts Cauce reads it without waiting for an end that does not come.
         click.echo(msgspec.json.encode(started) if as_json else _welcome(started))
         sys.stdout.flush()
-        # The server ends gracefully at a signal and then raises it again: it must not end us before the companions.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+        # The server ends gracefully at a signal and then raises it again: it must not end us before the companions. Nor
+        # may a signal before it listens be lost, as an exception is that is raised wherever the program just was.
+        signal.signal(signal.SIGTERM, lambda *_: setattr(server, "should_exit", True))
         try:
             server.run(sockets=[listener])
         finally:

@@ -31,7 +31,7 @@ CONFIG = {
         },
     },
 }
-REQUESTS = 20
+REQUESTS = 12
 """Of each operation, right ones and wrong ones each."""
 ADDRESS_CHARACTERS_MAX = 10_000
 """A longer address is refused by the server before it is read, in words of its own."""
