@@ -157,7 +157,7 @@ class Platform:
         with self.reader.snapshot():
             balance = self.quality.balance()
             counts = self.people.counts()
-            last = self.reader.select("select max(last_position) from event_block")[0][0]
+            last = self.archive.last_position()
             stored = self.archive.bodies([last]) if last else {}
         sources = [msgspec.to_builtins(row) for row in balance]
         return {
