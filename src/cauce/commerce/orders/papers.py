@@ -42,12 +42,8 @@ def receipt_needs(place: str, receipt: str) -> tuple[Records[Any], int]:
 def _row(work: Work, place: str, receipt: str) -> OrderReceipt:
     """What is known of a receipt; a row without orders when nothing is."""
     number = receipt_number(receipt)
-    id_ = _id_of(place, number)
-    while (known := work.get(RECEIPTS, id_)) is not None:
-        if (known.place, known.receipt) == (place, number):
-            return known
-        id_ += 1  # two receipts with one hash
-    return OrderReceipt(id_, place, number, "[]")
+    id_, known = work.hashed(RECEIPTS, _id_of(place, number), lambda row: (row.place, row.receipt) == (place, number))
+    return known or OrderReceipt(id_, place, number, "[]")
 
 
 def _id_of(place: str, number: str) -> int:

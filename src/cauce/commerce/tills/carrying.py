@@ -27,6 +27,7 @@ from cauce.commerce.tills.store import (
     Pending,
     Receipt,
     id_of,
+    keyed,
 )
 from cauce.commerce.transact.asking import marks
 from cauce.commerce.transact.records import Records
@@ -77,7 +78,7 @@ def _goods(work: Work, deed: Goods) -> tuple[bool, int]:
 
 def _receipt(work: Work, deed: Sale | Goods, step: str, number: str) -> tuple[bool, int]:
     """Moves the goods of a receipt, unless it is known, or was cancelled before it came."""
-    id_, known = _looked_up(work, deed.key)
+    id_, known = keyed(work, RECEIPTS, deed.key)
     if known is not None:
         return False, 0
     where = deed.where
@@ -162,7 +163,7 @@ def _return(work: Work, deed: Return) -> tuple[bool, int]:
 
 def _cancel(work: Work, deed: Cancel) -> tuple[bool, int]:
     """Takes back what a receipt did; one that comes later does nothing."""
-    id_, known = _looked_up(work, deed.cancelled)
+    id_, known = keyed(work, RECEIPTS, deed.cancelled)
     where = deed.where
     if known is None:
         row = Receipt(
@@ -285,23 +286,10 @@ _TILL_ACCOUNTS = frozenset((FREE, SOLD, OVERSOLD))
 
 def _first_time(work: Work, deed: AnyDeed) -> bool:
     """Notes that a deed has had its effect; False when it had before."""
-    id_ = id_of(deed.key)
-    while (known := work.get(DONE, id_)) is not None:
-        if known.key == deed.key:
-            return False
-        id_ += 1  # two keys with one hash: both are counted
-    work.put(DONE, Done(id_, deed.key, deed.where.position))
-    return True
-
-
-def _looked_up(work: Work, key: str) -> tuple[int, Receipt | None]:
-    """The id that a receipt has, or will have, and the receipt when it is known."""
-    id_ = id_of(key)
-    while (known := work.get(RECEIPTS, id_)) is not None:
-        if known.key == key:
-            return id_, known
-        id_ += 1
-    return id_, None
+    id_, known = keyed(work, DONE, deed.key)
+    if known is None:
+        work.put(DONE, Done(id_, deed.key, deed.where.position))
+    return known is None
 
 
 # -- lines ------------------------------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from cauce.commerce.tills.store import (
     Returned,
     ReturnsNamed,
     id_of,
+    keyed,
 )
 from cauce.commerce.transact.work import Work
 
@@ -229,12 +230,8 @@ def _receipt_of(work: Work, deed: Return) -> tuple[str, str]:
     place = deed.sold_at or deed.place
     if deed.receipt or not deed.origin_key:
         return place, deed.receipt
-    id_ = id_of(deed.origin_key)
-    while (known := work.get(RECEIPTS, id_)) is not None:
-        if known.key == deed.origin_key:
-            return place, known.number
-        id_ += 1
-    return place, ""
+    _, known = keyed(work, RECEIPTS, deed.origin_key)
+    return place, known.number if known else ""
 
 
 def _names(work: Work, deed: Return) -> list[str]:
@@ -255,11 +252,9 @@ def _waiting_name(order_id: int) -> str:
 
 def _row(work: Work, deed: Return) -> Returned:
     """The row of a return, a fresh one when there is none yet; it names nobody."""
-    id_ = id_of(deed.key)
-    while (known := work.get(RETURNS, id_)) is not None:
-        if known.key == deed.key:
-            return known
-        id_ += 1
+    id_, known = keyed(work, RETURNS, deed.key)
+    if known is not None:
+        return known
     body = msgspec.json.encode(msgspec.structs.replace(deed, lines=(), who=())).decode()
     return Returned(id_, deed.key, body, "[]", "[]", 0)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from cauce.commerce.transact.asking import number_of
-from cauce.commerce.transact.records import records
+from cauce.commerce.transact.records import Records, records
+from cauce.commerce.transact.work import Work
 from cauce.engines.api import Table
 
 FOLLOWER = "river"
@@ -14,6 +15,8 @@ FOLLOWER = "river"
 COUNTS, CANCELLED = "counts", "cancelled"
 WAITING, APPLIED, DROPPED = "waiting", "applied", "dropped"
 SEPARATOR = "\x1f"
+
+R = TypeVar("R", bound=tuple[object, ...])
 
 
 class Cursor(NamedTuple):
@@ -228,3 +231,8 @@ TABLES: tuple[Table, ...] = tuple(
 def id_of(key: str) -> int:
     """63 bits of a key's hash, never 0."""
     return number_of(key.encode("utf-8", "surrogatepass"))
+
+
+def keyed(work: Work, of: Records[R], key: str) -> tuple[int, R | None]:
+    """The id that the row with a key has, or will have, and the row when it is there."""
+    return work.hashed(of, id_of(key), lambda row: row.key == key)

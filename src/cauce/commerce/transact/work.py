@@ -81,6 +81,12 @@ class Work:
             raise NotFound(f"there is no {of.name.replace('_', ' ')} {' '.join(map(str, key))}")
         return found
 
+    def hashed(self, of: Records[R], id_: int, is_it: Callable[[Any], bool]) -> tuple[int, R | None]:
+        """The row that a hash stands for, and its id; the id that it will have, and None, while it is not there."""
+        while (found := self.get(of, id_)) is not None and not is_it(found):
+            id_ += 1  # two with one hash: both count
+        return id_, found
+
     def prefetch(self, of: Records[Any], keys: Iterable[int]) -> None:
         """Reads rows with integer keys that are not here yet, with one question."""
         rows = self._shelves[of].rows

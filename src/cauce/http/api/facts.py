@@ -12,7 +12,7 @@ from cauce.client.types.basics import Nothing, Page
 from cauce.commerce.tills import api, outcomes
 from cauce.commerce.tills.applying import Drop
 from cauce.commerce.tills.habits import NameStore, SetHabit
-from cauce.commerce.tills.store import Receipt, Unfit
+from cauce.commerce.tills.store import Habit, Receipt, Unfit
 from cauce.errors import Conflict, DefinitionInvalid, Ended, NotFound
 from cauce.http.api.moments import told, told_if_any
 from cauce.http.api.operation import AnyCall, Call, Operation
@@ -148,9 +148,8 @@ def set_habit(call: Call[Nothing, types.FactHabitChange]) -> types.FactHabit:
     return _habit_of(call.platform.commerce.do(command))
 
 
-def _habit_of(habit: Any) -> types.FactHabit:
-    told = {name: bool(getattr(habit, name)) for name in ("receipts", "orders", "levels", "goods")}
-    return types.FactHabit(source=habit.source, ids=habit.ids, by=habit.by, **told)
+def _habit_of(habit: Habit) -> types.FactHabit:
+    return msgspec.convert(habit._asdict(), types.FactHabit, strict=False)
 
 
 def stores(call: Call[Nothing, None]) -> types.FactStores:
