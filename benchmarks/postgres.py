@@ -19,7 +19,7 @@ from typing import Any
 from benchmarks.harness import Figure, folder, percentile
 from benchmarks.river import EVENTS_PER_REQUEST, fill_log
 from cauce.app import Platform
-from cauce.runner import progress
+from cauce.runner import settled
 from cauce.settings import Settings
 from cauce.testing.postgres import PrivateServer
 
@@ -120,7 +120,7 @@ def crewed(data: Path, tables: str, count: int, events: int, identifiers: int) -
         try:
             end = platform.log.end()
             begun, started = end // 5, 0.0
-            while (done := progress(platform.reader)) < end:
+            while (done := settled(platform.reader)) < end:
                 if not started and done >= begun:
                     begun, started = done, time.perf_counter()
                 time.sleep(0.01)

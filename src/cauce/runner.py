@@ -5,17 +5,19 @@ each item passes all stages in order in memory → every stage *flushes* and the
 Batches are for I/O only: the result does not depend on where they are cut, and a crash leaves no trace.
 
 Several runners may share one state (`Turns`). Each takes a stretch of the log and prepares it (reads and decodes it)
-beside the others; what they prepared is applied and committed in the order of the log, one runner at a time, each after
-it has forgotten what the others may have changed. So no event is ever applied by two, or before its time.
+beside the others; what they prepared passes the *gate* in the order of the log, one runner at a time, each after it has
+forgotten what the others may have changed. What a stage does by subject (`Laned`) is not done there: the gate leaves a
+*parcel* for each *lane* of subjects, and whoever is free folds the parcels of a lane that nobody else is folding. So
+people are partitioned, and no event is ever applied by two, or before its time.
 """
 
 from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
@@ -28,6 +30,19 @@ _OFFSET, _DECIDED, _COMMITS = 1, 2, 3
 """Rows of the table: the last record that is committed, the last of them that was a decision, and, where runners share
 the state, how many commits there were: some move no record (history files that are listed)."""
 
+PARCELS = Table(
+    "parcel",
+    (("lane", "integer"), ("after", "integer"), ("stage", "text"), ("body", "blob")),
+    ("lane", "after", "stage"),
+)
+"""What batches say to the subjects of each lane and is not folded yet; `after` is the last record before the batch.
+Empty wherever one runner is alone, and wherever the river rests."""
+TABLES = (PROGRESS, PARCELS)
+
+LANES_PER_FOLD = 16
+"""Lanes that one transaction folds: few enough that several runners find some, many enough to read in bulk."""
+LEFT_BEHIND = 2
+"""Batches after which a runner that waits for its turn looks after the parcels of others."""
 STRETCHES_AHEAD = 16
 """How far ahead of the last commit a runner prepares: more stretches than runners help nobody."""
 
@@ -68,6 +83,24 @@ class Stage(Protocol):
         ...
 
 
+@runtime_checkable
+class Laned(Protocol):
+    """A stage part of whose work concerns one subject each and may be done later, in any order, lane by lane."""
+
+    @property
+    def name(self) -> str: ...
+
+    def parcels(self) -> Mapping[int, bytes]:
+        """What the batch says, by lane: in the place of `flush`, for a batch without decisions."""
+        ...
+
+    def fold(self, bodies: Sequence[bytes]) -> None:
+        """Writes what parcels of some lanes say, under the definitions in force; inside the runner's transaction."""
+        ...
+
+    def refresh(self, *, decided: bool) -> None: ...
+
+
 class Poisoned(Exception):
     """An item made a stage fail; it is quarantined and the batch is tried again without it."""
 
@@ -93,8 +126,28 @@ class Part(msgspec.Struct, frozen=True):
 
 
 def progress(reader: Reader) -> int:
-    """Offset of the last record whose effects are committed, 0 at the start."""
+    """Offset of the last record that has passed the gate, 0 at the start: counted, identified, in the archive."""
     return _marks(reader)[0]
+
+
+def settled(reader: Reader) -> int:
+    """Offset of the last record all of whose effects are committed; behind `progress` while parcels wait."""
+    return _reached(reader)[1]
+
+
+def rests(reader: Reader) -> bool:
+    """Whether no parcel waits: the state says all that the records up to `progress` have to say, and nothing else."""
+    done, folded = _reached(reader)
+    return done == folded
+
+
+def _reached(reader: Reader) -> tuple[int, int]:
+    """`progress` and `settled` at one moment."""
+    ((done, waiting),) = reader.select(
+        f"select (select position from progress where id = {_OFFSET}), (select min(after) from parcel)"
+    )
+    done = int(done or 0)
+    return done, done if waiting is None else int(waiting)
 
 
 def _marks(reader: Reader) -> tuple[int, int, int]:
@@ -129,13 +182,14 @@ class Runner:
         self._turns = turns
         self._part: Part | None = None
         self._is_recovered = False
-        tables.create((PROGRESS, *(table for stage in stages for table in stage.tables)))
+        tables.create((*TABLES, *(table for stage in stages for table in stage.tables)))
         self.offset, self._decided, self._commits = _marks(tables)
 
     def run_once(self, until: int | None = None) -> int:
         """Processes one batch, up to record `until`, and commits it; the number of records.
 
-        0 when there is no more, or (with turns) nothing that this runner could commit now.
+        0 when there is no more, or (with turns) nothing that this runner could commit now. With turns it also folds
+        the parcels that wait, as far as nobody else does.
         """
         with _collector_resting():
             self._recover()
@@ -208,19 +262,23 @@ class Runner:
 
     def _take_turn(self, turns: Turns, until: int | None) -> int:
         """Commits what was prepared, when all before it is committed; the number of records."""
-        done = progress(self.tables)
+        done, folded = _reached(self.tables)
         part = self._part_at(turns, done, until)
         if part is None or part.after > done:
+            # Who has passed the gate folds what it left there; what is older was left behind, by who died perhaps.
+            if folded < done - (self.batch_records * LEFT_BEHIND if part is not None else 0):
+                self._fold(turns)
             return 0
         self._part = None
         try:
             for records, items in part.groups:
                 self._process(records, items, part.decided)
-            return sum(len(records) for records, _ in part.groups)
         except Overtaken:
             return 0
         finally:
             turns.leave(part.stretch)
+        self._fold(turns)
+        return sum(len(records) for records, _ in part.groups)
 
     def _part_at(self, turns: Turns, done: int, until: int | None) -> Part | None:
         """The part that this runner has or takes when records up to `done` are committed."""
@@ -249,6 +307,50 @@ class Runner:
                 return Part(stretch, after, self._decided, groups)
             turns.leave(stretch)
         return None
+
+    # -- lanes --------------------------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Returns when no parcel waits that was there at the call: folds them, also those that others began with."""
+        if self._turns is not None:
+            with self.tables.transaction():
+                self._fold_all(self._turns)
+
+    def _fold(self, turns: Turns) -> None:
+        """Folds the parcels of all lanes that nobody else is folding, some lanes in one transaction."""
+        while lanes := self._lanes():
+            with self.tables.transaction():
+                mine = turns.lanes(lanes, LANES_PER_FOLD)
+                self._fold_parcels(mine)
+            if not mine:
+                return
+
+    def _fold_all(self, turns: Turns) -> None:
+        """Folds every parcel, and leaves none to others until the end of the transaction."""
+        turns.all_lanes()
+        self._fold_parcels(self._lanes())
+
+    def _lanes(self) -> list[int]:
+        """The lanes in which parcels wait."""
+        return [lane for (lane,) in self.tables.select("select distinct lane from parcel order by lane")]
+
+    def _fold_parcels(self, lanes: Sequence[int]) -> None:
+        """Folds what waits in lanes that this transaction holds."""
+        if not lanes:
+            return
+        rows = self.tables.select_keys("select stage, body, after from parcel where lane in {keys}", lanes)
+        # Whoever decides takes all lanes first: while this one has some, no other decisions come into force.
+        is_decided = _marks(self.tables)[1] != self._decided
+        for stage in self.stages:
+            bodies = [body for name, body, _ in rows if name == stage.name]
+            if bodies and isinstance(stage, Laned):
+                if is_decided:
+                    stage.refresh(decided=True)
+                stage.fold(bodies)
+        # Not the lanes whole: batches pass the gate meanwhile, one after the other, and leave later parcels in them.
+        last = max((after for _, _, after in rows), default=0)
+        listed = ", ".join(str(int(lane)) for lane in lanes)
+        self.tables.execute(f"delete from parcel where lane in ({listed}) and after <= ?", [last])
 
     @contextmanager
     def _in_turn(self) -> Iterator[None]:
@@ -281,10 +383,13 @@ class Runner:
                         raise Overtaken
                     if decided != self._decided:
                         items, decided = self._items(records), self._decided
+                    is_decision = records[0].connector == DECISIONS
+                    if is_decision and self._turns is not None:
+                        self._fold_all(self._turns)  # under the definitions that they were left under
                     self._pass(items, poisoned)
-                    self._flush(records[-1].offset, decided=records[0].connector == DECISIONS)
+                    self._flush(records[-1].offset, decided=is_decision)
                 self.offset = records[-1].offset
-                if records[0].connector == DECISIONS:
+                if is_decision:
                     self._decided = self.offset
                 self._committed()
                 return
@@ -330,8 +435,14 @@ class Runner:
                 raise Poisoned(passage.item.position, step.__qualname__, cause) from cause
 
     def _flush(self, offset: int, *, decided: bool = False) -> None:
+        parcels: list[tuple[int, int, str, bytes]] = []
         for stage in self.stages:
-            stage.flush()
+            if self._turns is not None and not decided and isinstance(stage, Laned):
+                parcels += [(lane, self.offset, stage.name, body) for lane, body in sorted(stage.parcels().items())]
+            else:
+                stage.flush()
+        if parcels:
+            self.tables.upsert(PARCELS, parcels)
         marks = [(_OFFSET, offset), (_DECIDED, offset)] if decided else [(_OFFSET, offset)]
         if self._turns is not None:
             marks.append((_COMMITS, self._commits + 1))

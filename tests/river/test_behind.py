@@ -11,7 +11,7 @@ import pytest
 
 from cauce.engines.memory import MemoryTurns
 from cauce.events.history import MANIFEST
-from cauce.runner import Runner, progress
+from cauce.runner import Runner, settled
 from cauce.testing.simulate import Interrupted, River, traffic
 from tests.river.test_erasure_river import erased
 
@@ -67,7 +67,7 @@ def test_another_commits_while_a_runner_is_being_made(tmp_path: Path) -> None:
         if other.left > 0:
             assert before > 5, "a runner asks when it is made"
             return
-        while progress(river.tables) < river.log.end():
+        while settled(river.tables) < river.log.end():
             begun.run_once()
         found = river.contents()
         assert [name for name, rows in expected.items() if found[name] != rows] == [], f"before question {before}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -13,8 +14,8 @@ from hypothesis import strategies as st
 from cauce.engines.memory import MemoryTurns
 from cauce.events import decisions
 from cauce.model import DECISIONS
-from cauce.runner import progress
-from cauce.testing.simulate import River, differing, traffic
+from cauce.runner import progress, rests, settled
+from cauce.testing.simulate import River, TakenLanes, differing, traffic
 
 pytestmark = pytest.mark.soak
 
@@ -98,9 +99,53 @@ def test_what_was_prepared_before_a_decision_is_read_as_the_decision_wants_it(fo
     taken: dict[int, object] = {}
     crew = [river.runner(turns=MemoryTurns(taken), batch_records=3) for _ in range(3)]
     assert all(runner.prepare() for runner in crew[:2])
-    while progress(river.tables) < river.log.end():
+    while settled(river.tables) < river.log.end():
         for runner in reversed(crew):
             runner.run_once()
     for runner in crew:
         runner.close()
     assert_equal(river, expected)
+
+
+TRAITS = (
+    {"name": "orders", "compute": "count", "events": ["Order Completed"]},
+    {"name": "spent", "compute": "sum", "property": "total", "window_days": 30},
+    {"name": "shops", "compute": "most_frequent", "property": "event.channel"},
+)
+
+
+@examples(8)
+@given(seed=SEEDS, runners=st.integers(1, 4), faulty=st.booleans(), changes=st.lists(st.integers(0, 60), max_size=4))
+def test_parcels_are_read_under_the_traits_they_were_left_under(
+    folder: Any, seed: int, runners: int, faulty: bool, changes: list[int]
+) -> None:
+    """Computed traits come, change places and go, while parcels of earlier batches wait and runners die."""
+    entries = traffic(seed, 80)
+    for number, place in enumerate(changes):
+        keep = [TRAITS[(number + more) % len(TRAITS)] for more in range(2)]
+        told = [
+            ("trait.removed", {"names": [trait["name"] for trait in TRAITS]}),
+            ("trait.applied", {"definitions": {"traits": keep}}),
+        ]
+        entries[place:place] = [(DECISIONS, DECISIONS, NOW, decisions.encode(*each, "ana", NOW)) for each in told]
+    expected = River(entries, history=folder()).drain().contents()
+    river = River(entries, history=folder())
+    river.drain_side_by_side(seed, runners, faulty=faulty, batch_records=3)
+    assert_equal(river, expected)
+
+
+def test_what_the_gate_let_pass_and_nobody_folded_is_not_yet_there_and_not_lost(tmp_path: Path) -> None:
+    river = River(traffic(3, 60, with_decisions=False), history=tmp_path)
+    turns = TakenLanes({})
+    first = river.runner(turns=turns, batch_records=4)
+    while first.run_once():
+        pass
+    first.close()
+    assert (progress(river.tables), settled(river.tables)) == (river.log.end(), 0)
+    assert not rests(river.tables)
+    assert not river.tables.select("select 1 from pulse limit 1")
+    turns.are_taken = False
+    other = river.runner(turns=turns)
+    assert other.run_once() == 0, "the log has no more"
+    assert rests(river.tables)
+    assert_equal(river, River(traffic(3, 60, with_decisions=False), history=tmp_path / "one").drain().contents())

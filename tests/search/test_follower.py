@@ -23,7 +23,7 @@ from cauce.search import store
 from cauce.search.api import Sight
 from cauce.search.follower import Follower
 from cauce.search.rules import terms_of
-from cauce.testing.simulate import Entry, River, traffic
+from cauce.testing.simulate import Entry, River, TakenLanes, traffic
 from tests.river.test_erasure_river import erased
 from tests.river.test_promises import NOW, SEEDS, examples
 
@@ -233,3 +233,23 @@ def test_an_index_that_says_something_else_is_found_out(folder: Any, damage: str
         assert search.differing() == (compared, [])
         search.close()
     river.tables.close()
+
+
+def test_a_name_is_looked_for_when_the_strand_says_it_not_when_the_archive_has_it(folder: Any) -> None:
+    """Several runners: what a batch tells its subjects is folded after the batch has passed the gate."""
+    path = folder()
+    river = River(traffic(3, 60, with_decisions=False), history=path / "history")
+    turns = TakenLanes({})
+    runner = river.runner(turns=turns, batch_records=4)
+    with store.writer(path / "search.db") as index:
+        follower = Follower(index, sight_of(river))
+        while runner.run_once():
+            while follower.step():
+                pass
+        assert not any(entry.names for entry in index.between(0, store.LAST_ID).values())
+        turns.are_taken = False
+        runner.run_once()
+        while follower.step():
+            pass
+        assert any(entry.names for entry in index.between(0, store.LAST_ID).values())
+    assert dumped(path / "search.db") == built_at_once(path / "once.db", river)

@@ -25,7 +25,7 @@ from cauce.engines.api import Log, Row, Table
 from cauce.engines.memory import MemoryLog, MemoryTables
 from cauce.engines.sqlite import SqliteLog, SqliteReader
 from cauce.errors import Conflict, DefinitionInvalid, Locked, NotFound, StorageBroken
-from cauce.runner import PROGRESS, progress
+from cauce.runner import TABLES, progress
 from cauce.settings import EMBEDDED, Settings
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def state_tables(settings: Settings, secret: bytes) -> tuple[Table, ...]:
     parts = Parts(MemoryLog(), lambda _name: None, settings.changed(tables=EMBEDDED), secret)
     runner = assemble(parts, MemoryTables(), settings.folder / "replay" / "history")  # nothing is written there
     try:
-        return (PROGRESS, *(table for stage in runner.stages for table in stage.tables))
+        return (*TABLES, *(table for stage in runner.stages for table in stage.tables))
     finally:
         runner.close()
 

@@ -35,7 +35,7 @@ from cauce.model import DECISIONS, Fate, Source, position_of
 from cauce.profiles.api import Profiles
 from cauce.profiles.definitions import default_definitions
 from cauce.quality.api import Quality
-from cauce.runner import Runner, progress
+from cauce.runner import Runner, settled
 from cauce.search.api import ERASED, Search, Sight
 from cauce.settings import Settings
 
@@ -143,7 +143,7 @@ class Platform:
 
     def health(self) -> dict[str, Any]:
         """Whether events can be taken in, and how far the river has come: offsets are records of the log."""
-        end, done = self.log.end(), progress(self.reader)
+        end, done = self.log.end(), settled(self.reader)
         return {
             "log_end": end,
             "offset": done,
@@ -217,7 +217,7 @@ class Platform:
         while True:
             if self._drained(until, on_progress):
                 return
-            done = progress(self.reader) if self.storage.has_state() else 0
+            done = settled(self.reader) if self.storage.has_state() else 0
             if on_progress:
                 on_progress(done, until)
             if done >= until:
@@ -236,6 +236,7 @@ class Platform:
             while runner.offset < until and runner.run_once():
                 if on_progress:
                     on_progress(runner.offset, until)
+            runner.settle()
             return runner.offset >= until
         return False
 

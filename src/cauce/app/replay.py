@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from cauce.app.assembly import Parts, assemble
-from cauce.app.storage import Rebuilt, Storage
+from cauce.app.storage import Rebuilt, Storage, at_rest
 from cauce.engines.api import Reader
 from cauce.runner import Runner, contents, progress
 
@@ -46,7 +46,7 @@ def replayed(
         present = storage.reader()
         runner = assemble(parts, rebuilt.tables, rebuilt.history)
         try:
-            with present.snapshot():
+            with at_rest(storage, present):
                 until = progress(present)
                 started = time.perf_counter()
                 while runner.offset < until and runner.run_once(until):

@@ -10,8 +10,9 @@ import fcntl
 import importlib
 import importlib.util
 import shutil
+import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from hashlib import blake2b
 from pathlib import Path
 from types import ModuleType
@@ -19,14 +20,17 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from cauce.engines.api import Log, Reader, Tables, Turns
 from cauce.engines.sqlite import SqliteLog, SqliteReader, SqliteTables
-from cauce.errors import Locked, MissingExtra, StorageBroken
-from cauce.runner import PROGRESS
+from cauce.errors import Busy, Locked, MissingExtra, StorageBroken
+from cauce.runner import PARCELS, rests
 from cauce.settings import EMBEDDED, Settings
 
 if TYPE_CHECKING:
     from cauce.engines.postgres import Database, Lease
 
 
+PAUSE_SECONDS_MAX = 1.0
+"""How long runners are kept from beginning with a batch, so that the state comes to rest."""
+REST_TRIES = 10
 MOVED = "moved-to-postgresql.txt"
 """Stands in the folder of an installation whose log and state were copied into PostgreSQL."""
 
@@ -65,7 +69,7 @@ class Storage(Protocol):
         ...
 
     def has_state(self) -> bool:
-        """Whether a runner was ever here."""
+        """Whether a runner was ever here, of a release that kept what this one reads."""
         ...
 
     def starting(self) -> AbstractContextManager[None]:
@@ -85,6 +89,10 @@ class Storage(Protocol):
 
     def is_written(self) -> bool:
         """Whether some living process runs the river."""
+        ...
+
+    def pausing(self) -> AbstractContextManager[None]:
+        """No runner begins with a batch meanwhile; for moments only."""
         ...
 
     def rebuilding(self) -> AbstractContextManager[Rebuilt]:
@@ -157,7 +165,10 @@ class EmbeddedStorage:
         return SqliteReader(self._state)
 
     def has_state(self) -> bool:
-        return self._state.exists()
+        if not self._state.exists():
+            return False
+        with closing(self.reader()) as reader:
+            return bool(reader.select("select 1 from sqlite_master where name = ?", [PARCELS.name]))
 
     @contextmanager
     def starting(self) -> Iterator[None]:
@@ -186,6 +197,9 @@ class EmbeddedStorage:
             except OSError:
                 return True
             return False
+
+    def pausing(self) -> AbstractContextManager[None]:
+        return nullcontext()  # a batch and all that it says are one transaction
 
     @contextmanager
     def rebuilding(self) -> Iterator[Rebuilt]:
@@ -250,7 +264,7 @@ class PostgresStorage:
         return self._database.reader(self._database.state)
 
     def has_state(self) -> bool:
-        return self._database.has_table(self._database.state, PROGRESS.name)
+        return self._database.has_table(self._database.state, PARCELS.name)
 
     @contextmanager
     def starting(self) -> Iterator[None]:
@@ -269,6 +283,9 @@ class PostgresStorage:
 
     def is_written(self) -> bool:
         return self._lease.is_held()
+
+    def pausing(self) -> AbstractContextManager[None]:
+        return self._database.gate_shut()
 
     @contextmanager
     def rebuilding(self) -> Iterator[Rebuilt]:
@@ -293,6 +310,29 @@ class PostgresStorage:
     def close(self) -> None:
         self._lease.close()
         self._database.close()
+
+
+@contextmanager
+def at_rest(storage: Storage, reader: Reader) -> Iterator[None]:
+    """Within it the reader sees one moment, at which all is done that the records before it have to say.
+
+    Busy when there is no such moment: parcels wait, and no runner is there to fold them.
+    """
+    for _ in range(REST_TRIES):
+        with ExitStack() as stack:
+            with storage.pausing():
+                deadline = time.monotonic() + PAUSE_SECONDS_MAX
+                while not rests(reader) and time.monotonic() < deadline:
+                    time.sleep(0.005)
+                stack.enter_context(reader.snapshot())
+                found = rests(reader)
+            if found:
+                yield
+                return
+        time.sleep(PAUSE_SECONDS_MAX)  # whoever waits to begin with a batch folds what others left behind
+    raise Busy(
+        "the state has parcels that no runner folds", retry_after_seconds=60, hint="Start one: cauce up, cauce runner"
+    )
 
 
 def fingerprint(secret: bytes) -> str:

@@ -10,6 +10,7 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
+from cauce.app.storage import at_rest
 from cauce.model import DECISION
 from cauce.profiles import bulk
 
@@ -42,7 +43,7 @@ def verified(platform: Platform, *, sample: int = 0) -> Iterator[Check]:
         "timeline = archive": lambda: _timeline(platform),
         "history = archive": lambda: _history(platform),
     }
-    with platform.reader.snapshot():
+    with at_rest(platform.storage, platform.reader):
         for name, check in checks.items():
             yield _checked(name, check)
     # The index follows the state by itself, and may be ahead of that moment.

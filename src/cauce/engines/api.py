@@ -15,6 +15,9 @@ import msgspec
 
 from cauce.model import Record
 
+LANES = 64
+"""Parts that runners divide subjects into; a subject's lane never changes, whoever it is merged with."""
+
 Row = tuple[Any, ...]
 Merge = Literal["sum", "min", "max"]
 
@@ -165,6 +168,14 @@ class Turns(Protocol):
 
     def wait(self, seconds: float) -> None:
         """Waits until another runner may have committed, at most so long."""
+        ...
+
+    def lanes(self, wanted: Sequence[int], most: int) -> list[int]:
+        """Up to `most` of the wanted lanes, none of which another transaction has; this one has them to its end."""
+        ...
+
+    def all_lanes(self) -> None:
+        """Has every lane to the end of the transaction; waits for those who have some."""
         ...
 
 

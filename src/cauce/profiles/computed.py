@@ -243,6 +243,7 @@ class Traits:
         self.traits = tuple(Trait(definition, slot) for slot, definition in ordered)
         self.slots = max((trait.slot + 1 for trait in self.traits), default=0)
         self._plans: dict[tuple[str, str, str], tuple[tuple[Observe, Group], ...]] = {}
+        self._folds = {trait.slot: trait.fold for trait in self.traits}
 
     def __iter__(self) -> Iterator[Trait]:
         return iter(self.traits)
@@ -258,6 +259,10 @@ class Traits:
             if value is not None:
                 found.append((group, value))
         return found
+
+    def group(self, slots: Iterable[int]) -> Group:
+        """The traits in these slots, as the group of something that was observed for all of them."""
+        return tuple((slot, self._folds[slot]) for slot in slots)
 
     def _plan(self, type_: str, name: str, channel: str) -> tuple[tuple[Observe, Group], ...]:
         """What to observe in events of that type, name and channel, and for which traits."""

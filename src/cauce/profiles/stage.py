@@ -3,6 +3,7 @@
 While events pass, only what each says is noted (`apply` alone touches data from outside, so a bad event can be told
 apart from the rest of its batch); `flush` reads the strands of all touched subjects at once, folds, and writes back.
 A decision comes in a batch of its own, so that what it changes does not depend on where batches are cut.
+Folding may be done apart, by whoever is free: `parcels` gives what was noted, by lanes of subjects, to be `fold`ed.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from cauce.engines.api import Table, Tables
 from cauce.errors import DefinitionInvalid
 from cauce.identity.api import id_from_text, parse_identifier
 from cauce.model import DECISION, Event, Passage
-from cauce.profiles import store, strand
+from cauce.profiles import parcels, store, strand
 from cauce.profiles.computed import Observed, Traits
 from cauce.profiles.definitions import Definition, SurvivorshipRules, read_definitions, read_survivorship
+from cauce.profiles.parcels import Batch, Note
 
 CHUNK_EVENTS = 20_000
 """Events of the history that a refold keeps in memory at once."""
@@ -49,20 +51,6 @@ History = Callable[[], Iterator[Sequence[Stored]]]
 """All stored events that were committed, some at a time, in order of position."""
 Identify = Callable[[Event], tuple[int, ...]]
 """Ids of the usable identifiers of an event under the present identity rules, the subject's first."""
-
-Note = tuple[int, str, Observed]
-"""What one event says to a pulse: when, in which channel, and its observations per trait."""
-
-
-class Batch:
-    """What the events of one batch say, by subject; nothing of it is in the tables yet."""
-
-    __slots__ = ("notes", "timeline", "told")
-
-    def __init__(self) -> None:
-        self.notes: dict[int, list[Note]] = {}
-        self.told: dict[int, list[strand.Told]] = {}
-        self.timeline: list[tuple[int, int, int, int]] = []
 
 
 class ProfilesStage:
@@ -170,6 +158,14 @@ class ProfilesStage:
         self._fold(self._batch)
         for name, content in self._decisions:
             self._decide(name, content)
+
+    def parcels(self) -> dict[int, bytes]:
+        """What was noted, by lane."""
+        return parcels.packed(self._batch)
+
+    def fold(self, bodies: Sequence[bytes]) -> None:
+        """Folds what parcels say into the strands."""
+        self._fold(parcels.unpacked(bodies, self._traits))
 
     def committed(self) -> None:
         """Forgets the working set."""

@@ -18,8 +18,9 @@ from typing import NamedTuple
 from cauce.engines.api import Reader
 from cauce.events.api import Archive, Trace
 from cauce.identity.api import Member, People
-from cauce.model import DECISION
+from cauce.model import DECISION, position_of
 from cauce.profiles.api import Profiles
+from cauce.runner import settled
 from cauce.search.rules import NAME_TRAITS, Entry, names_from
 from cauce.search.store import LAST_ID, Index, Place
 
@@ -75,7 +76,7 @@ class Follower:
         """Does a bounded piece of what is to be done; False when there was nothing."""
         with self._sight.reader.snapshot():
             place = self._index.place()
-            last = self._sight.archive.last_position()
+            last = self._last()
             if place != self._place:
                 self._seen.clear()  # somebody else wrote in between
             if (place.position == place.swept == 0 and last) or place.position > last:
@@ -87,7 +88,7 @@ class Follower:
             if self._sweeps_next:
                 return self._sweep(place)
             if place.position < last:
-                return self._follow(place)
+                return self._follow(place, last)
         if place.scrub and self._index.scrub():
             self._write(place._replace(scrub=False))
             return True
@@ -99,9 +100,13 @@ class Follower:
             if not self.step():
                 time.sleep(WAIT_SECONDS)
 
-    def _follow(self, place: Place) -> bool:
-        traces = next(self._sight.archive.traces(place.position, batch=EVENTS_PER_STEP), [])
-        position = traces[-1].position if traces else self._sight.archive.last_position()
+    def _last(self) -> int:
+        """Position of the last event that has told everybody what it tells; later ones are archived at most."""
+        return min(self._sight.archive.last_position(), position_of(settled(self._sight.reader) + 1, 0) - 1)
+
+    def _follow(self, place: Place, last: int) -> bool:
+        traces = next(self._sight.archive.traces(place.position, last, batch=EVENTS_PER_STEP), [])
+        position = traces[-1].position if traces else last
         named = {trace.name for trace in traces if trace.type == DECISION}
         if not named.isdisjoint(SWEEPING):
             self._seen.clear()

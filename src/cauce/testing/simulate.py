@@ -22,7 +22,7 @@ from cauce.engines.api import Log, Tables, Turns
 from cauce.engines.memory import Broken, Faults, MemoryLog, MemoryTables, MemoryTurns
 from cauce.events import decisions
 from cauce.model import DAY, DECISIONS, MINUTE, SECOND, Source, to_iso
-from cauce.runner import Runner, contents, progress
+from cauce.runner import Runner, contents, settled
 from cauce.settings import Settings
 
 START = 1_780_000_000 * SECOND
@@ -204,7 +204,7 @@ class River:
         crew = Crew(self, random.Random(seed), runners, settings)  # noqa: S311 - a simulation's dice
         crew.is_faulty, crew.is_interrupted = faulty, interrupted
         try:
-            while crew.is_empty or progress(self.tables) < self.log.end():
+            while crew.is_empty or settled(self.tables) < self.log.end():
                 crew.act()
         finally:
             crew.close()
@@ -310,6 +310,10 @@ class Crew:
         if not self.alone and len(self._busy) < len(self._runners) and self._chance.random() < 0.1:
             self.act()
 
+    def drawn(self, lanes: Sequence[int]) -> list[int]:
+        """Those of the lanes that are free, as the dice have it."""
+        return [lane for lane in lanes if self._chance.random() < 0.5]
+
     def _end(self, place: int) -> None:
         runner, self._runners[place] = self._runners[place], None
         self._turns[place].die()
@@ -323,7 +327,7 @@ class Crew:
 
 
 class _CrewTurns(MemoryTurns):
-    """Turns of one of a crew, which knows when it must not be interrupted."""
+    """Turns of one of a crew, which knows when it must not be interrupted, and finds some lanes taken."""
 
     def __init__(self, taken: dict[int, object], crew: Crew) -> None:
         super().__init__(taken)
@@ -337,13 +341,27 @@ class _CrewTurns(MemoryTurns):
         finally:
             self._crew.alone -= 1
 
+    def lanes(self, wanted: Sequence[int], most: int) -> list[int]:
+        """Some of them, or none: so parcels are left behind, as they are by who dies before it has folded them."""
+        return self._crew.drawn(wanted)[:most]
+
+
+class TakenLanes(MemoryTurns):
+    """Turns of a runner that finds every lane taken while they `are_taken`, so that it leaves its parcels to others."""
+
+    are_taken = True
+
+    def lanes(self, wanted: Sequence[int], most: int) -> list[int]:
+        return [] if self.are_taken else super().lanes(wanted, most)
+
 
 class Interrupted:
-    """Tables before each of whose operations others may act."""
+    """Tables before each of whose operations others may act, outside transactions."""
 
     def __init__(self, tables: Any, pause: Callable[[], None]) -> None:
         self._tables = tables
         self._pause = pause
+        self._is_inside = False
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._tables, name)
@@ -351,10 +369,22 @@ class Interrupted:
             return found
 
         def interrupted(*arguments: Any, **options: Any) -> Any:
-            self._pause()
+            if not self._is_inside:
+                self._pause()
             return found(*arguments, **options)
 
         return interrupted
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Inside it nobody else acts: engines in memory have one connection."""
+        self._pause()
+        with self._tables.transaction():
+            self._is_inside = True
+            try:
+                yield
+            finally:
+                self._is_inside = False
 
 
 def shuffled(entries: Sequence[Entry], seed: int) -> Iterator[Entry]:

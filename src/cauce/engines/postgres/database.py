@@ -16,6 +16,9 @@ from cauce.errors import CauceError, Locked, StorageBroken
 _STEPS: tuple[tuple[str, ...], ...] = ((*log.SCHEMA, *lease.SCHEMA), ())
 """What leads from version n of the schema to n + 1; missing schemas are made by every step."""
 
+GATE_SECONDS_MAX = 5
+"""How long the gate may stay shut: a process that was stopped meanwhile must not stop the river."""
+
 
 class Database:
     """The schemas of one installation: made and brought up to date by `prepare`."""
@@ -73,6 +76,17 @@ class Database:
     def turns(self, session: Session) -> PostgresTurns:
         """The turns of a runner that writes the state over `session`."""
         return PostgresTurns(session, self.state)
+
+    @contextmanager
+    def gate_shut(self) -> Iterator[None]:
+        """No runner begins with a batch meanwhile; the server opens the gate when this process does not."""
+        settings = {**settings_of(self.state), "idle_session_timeout": f"{GATE_SECONDS_MAX}s"}
+        session = Session(self.url, "cauce gate", settings, exclusive=True)
+        try:
+            with self.turns(session).alone():
+                yield
+        finally:
+            session.close()
 
     def is_empty(self) -> bool:
         """Whether there is no installation, or one without any record, state or account."""

@@ -62,6 +62,9 @@ _TRANSIENT = (
     errors.TooManyConnections, errors.CannotConnectNow, errors.IdleInTransactionSessionTimeout,
 )  # fmt: skip
 
+_LAST_WORDS = (errors.AdminShutdown, errors.CrashShutdown, errors.IdleSessionTimeout)
+"""What a server says before it ends a connection."""
+
 
 def without_password(url: str) -> str:
     """Where the database is, for people: `postgresql://host:5432/name`; never user, password or options."""
@@ -190,7 +193,7 @@ class Session:
         try:
             return self._fetched(query, parameters)
         except psycopg.OperationalError as fault:
-            if not again or not self._is_cut():
+            if not again or not self._was_cut(fault):
                 raise self._fault(fault) from None
         except psycopg.Error as fault:
             raise self._fault(fault) from None
@@ -256,8 +259,9 @@ class Session:
         try:
             self._begun(how)
         except psycopg.Error as fault:
+            was_cut = self._was_cut(fault)
             self.roll_back()
-            if self._exclusive or not was_open or not self._is_cut():
+            if self._exclusive or not was_open or not was_cut:
                 raise self._fault(fault) from None
         else:
             return
@@ -355,8 +359,14 @@ class Session:
     def _is_cut(self) -> bool:
         return self._connection is not None and (self._connection.closed or self._connection.broken)
 
+    def _was_cut(self, fault: psycopg.Error) -> bool:
+        """Whether the fault is the end of the connection; a server's last words may come before its silence."""
+        if isinstance(fault, _LAST_WORDS) and self._connection is not None:
+            self._connection.close()
+        return self._is_cut()
+
     def _fault(self, fault: psycopg.Error) -> CauceError:
-        return fault_of(fault, self.place, is_cut=self._is_cut())
+        return fault_of(fault, self.place, is_cut=self._was_cut(fault))
 
     def _opened(self) -> psycopg.Connection[Row]:
         if self._connection is not None and not self._is_cut():

@@ -6,10 +6,12 @@ Whoever dies loses them at once with its session, and can commit nothing any mor
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
+from cauce.engines.api import LANES
 from cauce.engines.postgres.session import Session, lock_number
+from cauce.engines.postgres.wire import integers
 from cauce.errors import CauceError
 
 POLL_SECONDS = 0.002
@@ -22,6 +24,7 @@ class PostgresTurns:
         self._session = session
         self._state = state
         self._turn = lock_number(state, "turn")
+        self._lanes = lock_number(state, "lanes") - LANES  # so that the number of the last one is in range too
         self._taken: set[int] = set()
 
     def take(self, stretch: int) -> bool:
@@ -47,6 +50,18 @@ class PostgresTurns:
 
     def wait(self, seconds: float) -> None:
         time.sleep(min(seconds, POLL_SECONDS))
+
+    def lanes(self, wanted: Sequence[int], most: int) -> list[int]:
+        rows = self._session.ask(
+            b"select lane from unnest(%b) lane where pg_try_advisory_xact_lock(%b + lane) limit %b",
+            [integers(wanted), self._lanes, most],
+        )
+        return [int(lane) for (lane,) in rows]
+
+    def all_lanes(self) -> None:
+        self._session.ask(
+            b"select pg_advisory_xact_lock(%b + lane) from generate_series(0, %b) lane", [self._lanes, LANES - 1]
+        )
 
     def _number(self, stretch: int) -> int:
         return lock_number(self._state, "stretch", str(stretch))
