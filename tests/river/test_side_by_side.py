@@ -134,6 +134,23 @@ def test_parcels_are_read_under_the_traits_they_were_left_under(
     assert_equal(river, expected)
 
 
+def test_who_folds_knows_the_traits_that_others_have_decided(tmp_path: Path) -> None:
+    entries = traffic(3, 60, with_decisions=False)
+    told = decisions.encode("trait.applied", {"definitions": {"traits": list(TRAITS)}}, "ana", NOW)
+    entries.insert(8, (DECISIONS, DECISIONS, NOW, told))
+    river = River(entries, history=tmp_path)
+    taken: dict[int, object] = {}
+    behind = river.runner(turns=MemoryTurns(taken), batch_records=4)
+    assert behind.run_once() == 4
+    other = river.runner(turns=TakenLanes(taken), batch_records=4)
+    while other.run_once():
+        pass
+    assert not rests(river.tables)
+    assert behind.run_once() == 0
+    assert rests(river.tables)
+    assert_equal(river, River(entries, history=tmp_path / "one").drain().contents())
+
+
 def test_what_the_gate_let_pass_and_nobody_folded_is_not_yet_there_and_not_lost(tmp_path: Path) -> None:
     river = River(traffic(3, 60, with_decisions=False), history=tmp_path)
     turns = TakenLanes({})
