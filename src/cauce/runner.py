@@ -8,7 +8,7 @@ Several runners may share one state (`Turns`). Each takes a stretch of the log a
 beside the others; what they prepared passes the *gate* in the order of the log, one runner at a time, each after it has
 forgotten what the others may have changed. What a stage does by subject (`Laned`) is not done there: the gate leaves a
 *parcel* for each *lane* of subjects, and whoever is free folds the parcels of a lane that nobody else is folding. So
-people are partitioned, and no event is ever applied by two, or before its time.
+people are partitioned, and no event is ever applied by two, or before its time. Who finds nobody else folds at once.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Laned(Protocol):
     def name(self) -> str: ...
 
     def parcels(self) -> Mapping[int, bytes]:
-        """What the batch says, by lane: in the place of `flush`, for a batch without decisions."""
+        """What the batch says, by lane: in the place of `flush`, when others are there and nothing is decided."""
         ...
 
     def fold(self, bodies: Sequence[bytes]) -> None:
@@ -384,10 +384,11 @@ class Runner:
                     if decided != self._decided:
                         items, decided = self._items(records), self._decided
                     is_decision = records[0].connector == DECISIONS
-                    if is_decision and self._turns is not None:
+                    leaves = self._turns is not None and not (is_decision or self._turns.is_alone())
+                    if self._turns is not None and not leaves:
                         self._fold_all(self._turns)  # under the definitions that they were left under
                     self._pass(items, poisoned)
-                    self._flush(records[-1].offset, decided=is_decision)
+                    self._flush(records[-1].offset, decided=is_decision, leaves_parcels=leaves)
                 self.offset = records[-1].offset
                 if is_decision:
                     self._decided = self.offset
@@ -434,10 +435,10 @@ class Runner:
             except Exception as cause:
                 raise Poisoned(passage.item.position, step.__qualname__, cause) from cause
 
-    def _flush(self, offset: int, *, decided: bool = False) -> None:
+    def _flush(self, offset: int, *, decided: bool = False, leaves_parcels: bool = False) -> None:
         parcels: list[tuple[int, int, str, bytes]] = []
         for stage in self.stages:
-            if self._turns is not None and not decided and isinstance(stage, Laned):
+            if leaves_parcels and isinstance(stage, Laned):
                 parcels += [(lane, self.offset, stage.name, body) for lane, body in sorted(stage.parcels().items())]
             else:
                 stage.flush()

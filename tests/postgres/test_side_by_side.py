@@ -168,6 +168,15 @@ def test_who_wants_all_lanes_waits_for_who_has_some(pool: Pool, database: Databa
     other.close()
 
 
+def test_a_runner_knows_whether_others_are_there(url: str, tmp_path: Path) -> None:
+    with installation(url, tmp_path / "data") as platform, platform.storage.running() as (_, turns):
+        assert turns is not None
+        assert turns.is_alone()
+        with installation(url, tmp_path / "data") as other, other.storage.running():
+            assert not turns.is_alone()
+        assert turns.is_alone()
+
+
 def tables_of(database: Database) -> tuple[PostgresTables, PostgresTurns]:
     session = Session(database.url, "cauce runner", settings_of(database.state), exclusive=True)
     return database.tables(database.state, session), database.turns(session)

@@ -170,6 +170,10 @@ class Turns(Protocol):
         """Waits until another runner may have committed, at most so long."""
         ...
 
+    def is_alone(self) -> bool:
+        """Whether no other runner shares the state just now; only how work is best divided may depend on it."""
+        ...
+
     def lanes(self, wanted: Sequence[int], most: int) -> list[int]:
         """Up to `most` of the wanted lanes, none of which another transaction has; this one has them to its end."""
         ...

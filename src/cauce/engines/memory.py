@@ -121,6 +121,9 @@ class MemoryTurns:
     def wait(self, seconds: float) -> None:
         """Nobody else moves meanwhile."""
 
+    def is_alone(self) -> bool:
+        return False
+
     def lanes(self, wanted: Sequence[int], most: int) -> list[int]:
         return list(wanted[:most])  # there is one transaction at a time
 

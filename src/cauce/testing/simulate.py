@@ -341,6 +341,10 @@ class _CrewTurns(MemoryTurns):
         finally:
             self._crew.alone -= 1
 
+    def is_alone(self) -> bool:
+        """By chance: whoever believes it must come to the same state."""
+        return not self._crew.drawn((0, 1))
+
     def lanes(self, wanted: Sequence[int], most: int) -> list[int]:
         """Some of them, or none: so parcels are left behind, as they are by who dies before it has folded them."""
         return self._crew.drawn(wanted)[:most]

@@ -15,6 +15,12 @@ from cauce.engines.postgres.wire import integers
 from cauce.errors import CauceError
 
 POLL_SECONDS = 0.002
+_HOLDERS = (
+    b"select count(*) from pg_locks where locktype = 'advisory' and objsubid = 1 and granted"
+    b" and database = (select oid from pg_database where datname = current_database())"
+    b" and classid::bigint = %b and objid::bigint = %b"
+)
+"""How many sessions hold a lock: that of the river is shared by all who run it."""
 
 
 class PostgresTurns:
@@ -23,6 +29,7 @@ class PostgresTurns:
     def __init__(self, session: Session, state: str) -> None:
         self._session = session
         self._state = state
+        self._river = lock_number(state, "river")
         self._turn = lock_number(state, "turn")
         self._lanes = lock_number(state, "lanes") - LANES  # so that the number of the last one is in range too
         self._taken: set[int] = set()
@@ -50,6 +57,9 @@ class PostgresTurns:
 
     def wait(self, seconds: float) -> None:
         time.sleep(min(seconds, POLL_SECONDS))
+
+    def is_alone(self) -> bool:
+        return self._session.ask(_HOLDERS, [self._river >> 32, self._river & 0xFFFFFFFF]) == [(1,)]
 
     def lanes(self, wanted: Sequence[int], most: int) -> list[int]:
         rows = self._session.ask(
