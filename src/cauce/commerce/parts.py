@@ -9,9 +9,11 @@ from cauce.commerce.baskets import api as baskets
 from cauce.commerce.baskets.changing import EraseBaskets
 from cauce.commerce.bookings import api as bookings
 from cauce.commerce.bookings import erasing as booked
+from cauce.commerce.bookings.store import BOOKINGS
 from cauce.commerce.catalogue import api as catalogue
 from cauce.commerce.fulfilment import api as fulfilment
 from cauce.commerce.fulfilment import erasing as collected
+from cauce.commerce.fulfilment.store import HANDED
 from cauce.commerce.ledger import api as ledger
 from cauce.commerce.loyalty import adjusting
 from cauce.commerce.loyalty import api as loyalty
@@ -23,6 +25,7 @@ from cauce.commerce.loyalty.value import erasing as stored
 from cauce.commerce.orders import api as orders
 from cauce.commerce.orders import commands as ordering
 from cauce.commerce.orders import erasing as ordered
+from cauce.commerce.orders.store import ORDERS
 from cauce.commerce.stock import commands, limits, reserving
 from cauce.commerce.stock import store as stock
 from cauce.commerce.stock.levels import watched
@@ -31,6 +34,7 @@ from cauce.commerce.tills import erasing as told
 from cauce.commerce.tills import store as tills
 from cauce.commerce.transact import forgetting
 from cauce.commerce.transact.carrier import Action, Command
+from cauce.commerce.transact.records import Records
 from cauce.commerce.transact.work import Work
 from cauce.engines.api import Reader, Table
 
@@ -90,6 +94,10 @@ def erasing(reader: Reader, owners: tuple[str, ...]) -> Iterator[Command]:
     yield from told.found(reader, owners)
 
 
+FOLLOWED: frozenset[Records[Any]] = frozenset({BOOKINGS, ORDERS, HANDED})
+"""Tables whose changes others follow, so that a command that touches none of them (a reservation) asks nobody."""
+
+
 def telling(action: Action) -> Action:
     """The same action, after which the owners of holds that ran out are told, whoever swept them, bookings
     follow their orders, and what tills say came back of orders comes back to them."""
@@ -99,8 +107,9 @@ def telling(action: Action) -> Action:
         for hold in work.changed(ledger.HOLDS):
             if hold.state == ledger.EXPIRED and (told := ON_EXPIRED.get(hold.owner.partition(":")[0])):
                 told(work, hold)
-        bookings.followed(work)
-        watching.followed(work)
+        if work.touches(FOLLOWED):
+            bookings.followed(work)
+            watching.followed(work)
         return answer
 
     return action._replace(handle=handle)

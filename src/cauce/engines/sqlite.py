@@ -90,8 +90,7 @@ class SqliteReader:
             group = ordered[start : start + KEYS_PER_QUERY]
             # Always the same number of marks keeps one prepared statement; repeating a key changes nothing.
             group += group[-1:] * (_marks(len(group)) - len(group))
-            query = sql.replace("{keys}", f"({','.join('?' * len(group))})")
-            rows += self._connection.execute(query, (*parameters, *group)).fetchall()
+            rows += self._connection.execute(_asked(sql, len(group)), (*parameters, *group)).fetchall()
         return rows
 
     def scan(
@@ -398,6 +397,12 @@ def upsert_of(table: Table, count: int) -> str:
 def _rows(table: Table, count: int) -> str:
     """Marks for `count` rows of a table."""
     return ", ".join([f"({','.join('?' * len(table.columns))})"] * count)
+
+
+@lru_cache(maxsize=1_000)
+def _asked(sql: str, keys: int) -> str:
+    """A question about so many keys."""
+    return sql.replace("{keys}", f"({','.join('?' * keys)})")
 
 
 def _marks(count: int) -> int:

@@ -44,7 +44,7 @@ def checked(amount: int) -> int:
 
 def _with(account: Account, posted: int, pending: int) -> Account:
     """The account with other sums; several times quicker than `_replace`, and every reservation does it."""
-    return Account._make((*account[:5], posted, pending))
+    return tuple.__new__(Account, (*account[:5], posted, pending))
 
 
 def _refuse_shortage(account: Account, amount: int) -> None:

@@ -79,17 +79,20 @@ def noted(work: Work, free: Account) -> None:
     if stock is None:
         opened(work, *free.subject.split(SEPARATOR, 1))
         stock = work.need(STOCKS, free.id)
-    if before is None or free.available > before.available:
+    available = free.available
+    if before is None or available > before.available:
         settled(work, stock.sku, stock.place)
-        free = work.need(ledger.ACCOUNTS, free.id)
+        available = work.need(ledger.ACCOUNTS, free.id).available
     if before is not None:  # what is there for the first time does not come back
-        crossed(work, stock, before.available, free.available)
+        crossed(work, stock, before.available, available)
     fed(work, free.id)
 
 
 def crossed(work: Work, stock: Stock, before: int, after: int, *, was: Stock | None = None) -> None:
     """Tells the river when a change of what is available, or of what is kept back (`was`), crossed a threshold."""
     was = was or stock
+    if before - was.safety > was.low and after - stock.safety > stock.low:
+        return  # as nearly always: there was plenty, and still is
     states = (
         rules.state_of(before - was.safety, was.low),
         rules.state_of(after - stock.safety, stock.low),
@@ -108,12 +111,12 @@ def crossed(work: Work, stock: Stock, before: int, after: int, *, was: Stock | N
 
 def fed(work: Work, id_: int) -> None:
     """The feed moves on by a change of a stock: once for all that changed it together."""
+    work.finally_once(_moved_on, id_)
 
-    def move_on(work: Work) -> None:
-        number = work.number(SERIES)
-        work.append(CHANGES, Change(number % CHANGES_KEPT, number, id_))
 
-    work.finally_once((SERIES, id_), move_on)
+def _moved_on(work: Work, id_: int) -> None:
+    number = work.number(SERIES)
+    work.append(CHANGES, Change(number % CHANGES_KEPT, number, id_))
 
 
 def relimited(work: Work, stock: Stock) -> Stock:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import msgspec
 
 from cauce.commerce.ledger import api as ledger
+from cauce.commerce.stock import rules
 from cauce.commerce.stock.availability import within_caps
 from cauce.commerce.stock.store import FREE, RESERVATIONS, SOLD, STOCKS, Reservation, place_of, stock_id
 from cauce.commerce.transact.records import Records
@@ -23,7 +25,7 @@ LINES_MAX = 500
 SWEEP_MAX = 1_000
 
 
-class Line(msgspec.Struct, frozen=True):
+class Line(msgspec.Struct, frozen=True, gc=False):
     """So much of a product in a place; `amount` in thousandths of its unit."""
 
     sku: str
@@ -31,7 +33,7 @@ class Line(msgspec.Struct, frozen=True):
     amount: int
 
 
-class Held(msgspec.Struct, frozen=True):
+class Held(msgspec.Struct, frozen=True, gc=False):
     """A line with the hold of the ledger that keeps it."""
 
     sku: str
@@ -97,9 +99,10 @@ def reserve(work: Work, command: Reserve) -> Reserved:
         return _held(work, command, needs)
 
 
-def reserve_needs(command: Reserve) -> Iterator[tuple[Records[Any], int]]:
-    for line in command.lines:
-        yield from _needed(line.sku, line.place)
+def reserve_needs(command: Reserve) -> Iterable[tuple[Records[Any], int]]:
+    if len(command.lines) == 1:
+        return _needed(command.lines[0].sku, command.lines[0].place)
+    return chain.from_iterable(_needed(line.sku, line.place) for line in command.lines)
 
 
 @lru_cache(maxsize=200_000)
@@ -153,9 +156,9 @@ def ensure(work: Work, needs: Mapping[tuple[str, str], int]) -> None:
 
 def promisable(work: Work, sku: str, place: str) -> int:
     """Thousandths of a product that can be promised in a place now."""
-    stock = work.get(STOCKS, stock_id(sku, place))
-    free = ledger.account(work, place_of(sku, place, FREE))
-    return max(0, free.posted - free.pending - (stock.safety if stock else 0))
+    id_ = stock_id(sku, place)
+    stock, free = work.get(STOCKS, id_), work.get(ledger.ACCOUNTS, id_)
+    return rules.promised(free.posted, free.pending, stock.safety if stock else 0) if free else 0
 
 
 def open_reservation(work: Work, id_: int) -> Reservation:
@@ -196,9 +199,9 @@ def _held(work: Work, command: Reserve, needs: dict[tuple[str, str], int]) -> Re
     id_ = work.number("reservation")
     due = work.now + command.seconds * 1_000_000
     owner = f"{OWNER}:{id_}"
-    held = tuple(
+    held = tuple([
         Held(sku, place, amount, _hold(work, sku, place, amount, due, owner)) for (sku, place), amount in needs.items()
-    )
+    ])  # fmt: skip
     lines = msgspec.json.encode(held).decode()
     work.append(RESERVATIONS, Reservation(id_, work.now, due, "open", command.channel, command.owner, lines))
     return Reserved(id_, "open", due, held)

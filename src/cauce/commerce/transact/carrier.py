@@ -109,11 +109,14 @@ class Carrier:
         return {row.key: row for row in map(ANSWERED.of, rows[-1])}
 
     def _needs(self, commands: Sequence[Command]) -> dict[Records[Any], set[int]]:
-        found: defaultdict[Records[Any], set[int]] = defaultdict(set)
+        wanted: set[tuple[Records[Any], int]] = set()
         for command in commands:
             needs = self._actions[type(command)].needs
-            for of, key in needs(command) if needs is not None else ():
-                found[of].add(key)
+            if needs is not None:
+                wanted.update(needs(command))
+        found: defaultdict[Records[Any], set[int]] = defaultdict(set)
+        for of, key in wanted:
+            found[of].add(key)
         return found
 
     def _answer(self, work: Work, command: Command, hashes: Mapping[str, int], answered: dict[str, Answered]) -> Any:

@@ -24,6 +24,10 @@ class AsksTables(Exception):
     """No fault: a command asks the tables, which it may only when all before it is written; it starts again there."""
 
 
+_NOT_THERE = (None, False)
+"""What `_Shelf.touched` says of a row that was not there before."""
+
+
 class _Shelf:
     """The rows of one table that are here, by key (None: there is none).
 
@@ -54,11 +58,11 @@ class Work:
         self.cause = ""
         self._tables = tables
         self._shelves = _Shelves()
-        self._touched: list[_Shelf] = []
+        self._touched: dict[Records[Any], _Shelf] = {}
         self._numbers: dict[str, int] = {}
         self._numbers_before: dict[str, int] = {}
         self._numbers_written: dict[str, int] = {}
-        self._last: dict[Hashable, Callable[[Work], None]] = {}
+        self._last: dict[tuple[Callable[[Work, Any], None], Hashable], None] = {}
         self._may_ask = False
 
     # -- reading ------------------------------------------------------------------------------------------------
@@ -117,7 +121,10 @@ class Work:
 
     def put(self, of: Records[R], row: R) -> R:
         """Adds a row, or replaces the one with its key."""
-        self._set(of, of.key_of(row), row)
+        shelf, key = self._shelves[of], of.key_of(row)
+        if key not in shelf.rows:
+            self.get(of, *(key if of.key_columns > 1 else (key,)))  # what is undone must be known
+        self._change(shelf, key, shelf.rows[key], row)
         return row
 
     def add(self, of: Records[R], row: R) -> R:
@@ -125,21 +132,30 @@ class Work:
         key = of.key_of(row)
         if self.get(of, *(key if of.key_columns > 1 else (key,))) is not None:
             raise Conflict(f"there is already a {of.name.replace('_', ' ')} {key}")
-        self._set(of, key, row)
+        self._change(self._shelves[of], key, None, row)
         return row
 
     def append(self, of: Records[R], row: R) -> R:
         """Adds a row whose key is known to be new, such as one with a fresh number."""
-        self._change(self._shelves[of], of.key_of(row), None, row)
+        shelf, key = self._shelves[of], of.key_of(row)
+        if not shelf.touched:
+            self._touched[of] = shelf
+        shelf.touched[key] = _NOT_THERE
+        shelf.rows[key] = row
+        shelf.changed[key] = None
         return row
 
     def changed(self, of: Records[R]) -> list[R]:
         """Rows that the command at work added or replaced, as they are now."""
-        shelf = self._shelves[of]
-        if not shelf.touched:
+        shelf = self._touched.get(of)
+        if shelf is None:
             return []
         rows = shelf.rows
         return [row for key in shelf.touched if (row := rows[key]) is not None]
+
+    def touches(self, tables: frozenset[Records[Any]]) -> bool:
+        """Whether the command at work has changed anything in one of these tables."""
+        return not tables.isdisjoint(self._touched)
 
     def before(self, of: Records[R], key: Key) -> R | None:
         """The row with a key as it was before the command at work changed it."""
@@ -149,7 +165,8 @@ class Work:
         return found
 
     def drop(self, of: Records[Any], *key: Any) -> None:
-        self._set(of, key[0] if of.key_columns == 1 else key, None)
+        place: Key = key[0] if of.key_columns == 1 else key
+        self._change(self._shelves[of], place, self.get(of, *key), None)
 
     def number(self, series: str) -> int:
         """The next number of a series, from 1, without gaps."""
@@ -167,24 +184,18 @@ class Work:
         """Lets the river know of something that happened, once this work is committed."""
         self.append(OUTBOX, Fact(self.number("outbox"), self.now, msgspec.json.encode(fact)))
 
-    def finally_once(self, about: Hashable, then: Callable[[Work], None]) -> None:
-        """`then` is done when all commands of this work have been, once for all that say the same `about`.
+    def finally_once(self, then: Callable[[Work, Any], None], about: Hashable) -> None:
+        """`then(work, about)` is done when all commands of this work have been, once for all that say the same.
 
         It must do no harm after a command that was undone.
         """
-        self._last[about] = then
-
-    def _set(self, of: Records[Any], key: Key, row: Any) -> None:
-        shelf = self._shelves[of]
-        if key not in shelf.rows:
-            self.get(of, *(key if of.key_columns > 1 else (key,)))  # what is undone must be known
-        self._change(shelf, key, shelf.rows[key], row)
+        self._last[then, about] = None
 
     def _change(self, shelf: _Shelf, key: Key, before: Any, row: Any) -> None:
         touched, changed = shelf.touched, shelf.changed
         if key not in touched:
             if not touched:
-                self._touched.append(shelf)
+                self._touched[shelf.of] = shelf
             touched[key] = (before, key in changed)
         shelf.rows[key] = row
         changed[key] = None
@@ -197,7 +208,7 @@ class Work:
         self._forget()
 
     def _forget(self) -> None:
-        for shelf in self._touched:
+        for shelf in self._touched.values():
             shelf.touched.clear()
         self._touched.clear()
         self._numbers_before.clear()
@@ -217,7 +228,7 @@ class Work:
 
     def undo(self) -> None:
         """The command leaves no trace."""
-        for shelf in self._touched:
+        for shelf in self._touched.values():
             for key, (before, was_changed) in shelf.touched.items():
                 shelf.rows[key] = before
                 if not was_changed:
@@ -235,8 +246,8 @@ class Work:
     def finish(self) -> None:
         """All commands were carried out: does what is left for the end, and writes."""
         self.begin("")
-        for then in self._last.values():
-            then(self)
+        for then, about in self._last:
+            then(self, about)
         self.flush()
 
     def flush(self) -> None:
