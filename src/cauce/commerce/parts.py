@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from cauce.commerce.baskets import api as baskets
 from cauce.commerce.baskets.changing import EraseBaskets
 from cauce.commerce.bookings import api as bookings
 from cauce.commerce.bookings import erasing as booked
+from cauce.commerce.bookings.ahead import OrderAhead
 from cauce.commerce.bookings.store import BOOKINGS
 from cauce.commerce.catalogue import api as catalogue
 from cauce.commerce.fulfilment import api as fulfilment
@@ -70,6 +71,7 @@ ON_EXPIRED: dict[str, Callable[[Work, ledger.Hold], None]] = {
 CHORES: tuple[Command, ...] = (
     reserving.SweepHolds(),
     fulfilment.PutBack(),
+    fulfilment.ServeWaiting(),
     rewarding.EarnOrders(),
     adjusting.SweepPoints(),
     cards.SweepCards(),
@@ -115,7 +117,35 @@ def telling(action: Action) -> Action:
     return action._replace(handle=handle)
 
 
-ACTIONS: tuple[Action, ...] = tuple(watched(telling(action)) for action in _ACTIONS)
+WANTING: dict[type[Command], Callable[[Work, Any], tuple[Iterable[str], int]]] = {
+    orders.PlaceOrder: lambda _, command: (_skus(command), 0),
+    fulfilment.PlaceSourced: lambda _, command: (_skus(command.order), 0),
+    OrderAhead: lambda _, command: (_skus(command.order), 0),
+    fulfilment.SourceOrder: fulfilment.wanted_by,
+    reserving.Reserve: lambda _, command: (_skus(command), 0),
+}
+"""Who wants goods: of which products, and the order whose turn it is (0: a new one, whose turn is the last)."""
+
+
+def _skus(command: Any) -> Iterable[str]:
+    return (line.sku for line in command.lines)
+
+
+def in_turn(action: Action) -> Action:
+    """The same action, in which nobody has what those who wait longer could have, and after which they are told."""
+    wanting = WANTING.get(action.command)
+
+    def handle(work: Work, command: Any) -> Any:
+        if wanting is not None and fulfilment.has_risen(work):
+            fulfilment.first_served(work, *wanting(work, command))
+        answer = action.handle(work, command)
+        fulfilment.noted(work)
+        return answer
+
+    return action._replace(handle=handle)
+
+
+ACTIONS: tuple[Action, ...] = tuple(in_turn(watched(telling(action))) for action in _ACTIONS)
 """Whatever a command does to stock, those who wait for it hear of it."""
 SHAPES: tuple[Table, ...] = (
     *ledger.TABLES,

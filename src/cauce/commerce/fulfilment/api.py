@@ -10,6 +10,8 @@ import msgspec
 from cauce.commerce.catalogue import api as catalogue
 from cauce.commerce.fulfilment.allocating import ACTIONS as _ALLOCATING
 from cauce.commerce.fulfilment.allocating import Allocated, PlaceSourced, SourceOrder
+from cauce.commerce.fulfilment.backorders import ACTIONS as _BACKORDERS
+from cauce.commerce.fulfilment.backorders import Served, ServeWaiting, first_served, has_risen, noted, wanted_by
 from cauce.commerce.fulfilment.desk import ACTIONS as _DESK
 from cauce.commerce.fulfilment.desk import (
     Arrive,
@@ -91,6 +93,8 @@ __all__ = [
     "Rules",
     "Send",
     "Sent",
+    "ServeWaiting",
+    "Served",
     "SourceOrder",
     "Sourced",
     "TakeBack",
@@ -111,13 +115,16 @@ __all__ = [
     "codes",
     "counts",
     "desk_of",
+    "first_served",
     "following",
     "goods_of",
     "hand_overs",
     "handed_now",
     "handed_with",
+    "has_risen",
     "in_force",
     "is_same_receipt",
+    "noted",
     "order_id",
     "ordered_of_receipt",
     "parcels",
@@ -130,9 +137,10 @@ __all__ = [
     "sourced",
     "told_back",
     "versions",
+    "wanted_by",
 ]
 
-ACTIONS: tuple[Action, ...] = (*_ALLOCATING, *_PICKING, *_DESK, *_RETURNING, *_RULING)
+ACTIONS: tuple[Action, ...] = (*_ALLOCATING, *_BACKORDERS, *_PICKING, *_DESK, *_RETURNING, *_RULING)
 
 R = TypeVar("R")
 ORDERS_MAX = 500

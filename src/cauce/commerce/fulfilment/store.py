@@ -125,6 +125,28 @@ class ToldBack(NamedTuple):
     amount: int
 
 
+class BackorderedLine(NamedTuple):
+    """A line of an order that waits for goods."""
+
+    order_id: int
+    line: int
+    sku: str
+
+
+class Awaited(NamedTuple):
+    """A product that `lines` wait for; the one without a name counts them over all products.
+
+    `rose` is 1 when more of it may be promised since those who wait were tried (without a name: of how many products),
+    `due` when they are tried again (microseconds), `reached` the order up to which they were tried this time.
+    """
+
+    sku: str
+    lines: int
+    rose: int
+    due: int
+    reached: int
+
+
 class RulesRow(NamedTuple):
     """One version of the sourcing rules, JSON of the document; the last one is in force."""
 
@@ -149,7 +171,12 @@ HANDED = records("pickup_handed", Handed, indexes=(("order_id",),), sealed=True)
 PARCELS = records("order_parcel", Parcel, key_columns=3, sealed=True)
 BACKS = records("receipt_back", Back, key_columns=3, checks=("bought > 0", "returned >= 0", "returned <= bought"))
 TOLD_BACK = records("receipt_told_back", ToldBack, key_columns=3, checks=("amount >= 0",))
+BACKORDERS = records("backorder_line", BackorderedLine, key_columns=2, indexes=(("sku", "order_id"),))
+AWAITED = records("backorder_product", Awaited, indexes=(("due",),), checks=("lines >= 0", "rose >= 0"))
 RULES = records("sourcing_rules", RulesRow, sealed=True)
 TABLES: tuple[Table, ...] = tuple(
-    each.table for each in (PICKUPS, CHOICES, CODES, TRIES, DESKS, HANDED, PARCELS, BACKS, TOLD_BACK, RULES)
-)
+    each.table
+    for each in (
+        PICKUPS, CHOICES, CODES, TRIES, DESKS, HANDED, PARCELS, BACKS, TOLD_BACK, BACKORDERS, AWAITED, RULES,
+    )
+)  # fmt: skip

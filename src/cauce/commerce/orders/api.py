@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from cauce.commerce.orders import goods
 from cauce.commerce.orders.changing import Advance, Cancel, Change, moves_to
@@ -23,10 +24,12 @@ from cauce.commerce.orders.store import (
     Line,
     Order,
 )
+from cauce.commerce.transact.records import Records
 from cauce.commerce.transact.work import Work
 from cauce.errors import Conflict, NotFound
 
 __all__ = [
+    "CHANGED",
     "COLLECTED_KINDS",
     "DELIVERIES",
     "OWNER",
@@ -58,6 +61,7 @@ __all__ = [
     "foreign",
     "is_known",
     "line",
+    "lines_changed_now",
     "lines_of",
     "moves_to",
     "numbered",
@@ -67,6 +71,7 @@ __all__ = [
     "paid_with",
     "parts_of",
     "place",
+    "placed_lines",
     "prolong",
     "promise",
     "receipt_needs",
@@ -76,6 +81,9 @@ __all__ = [
 
 OWNER = goods.OWNER
 """The word before the colon of the owners of holds that belong to orders; `expired` is told when one runs out."""
+
+CHANGED: frozenset[Records[Any]] = frozenset({ORDERS, LINES})
+"""Tables of which a command that changes an order, or a line of one, changes a row."""
 
 
 # Within a unit of work
@@ -125,6 +133,22 @@ def numbered(work: Work, number: str) -> Order:
 def changed_now(work: Work) -> list[Order]:
     """Orders that the command at work has changed, as they are now."""
     return work.changed(ORDERS)
+
+
+def lines_changed_now(work: Work) -> list[tuple[Line, Line | None]]:
+    """Lines that the command at work has changed, or whose order it has confirmed: as they are, and were before."""
+    found = {(row.order_id, row.line): row for row in work.changed(LINES)}
+    for row in work.changed(ORDERS):
+        before = work.before(ORDERS, row.id)
+        if before and (before.confirmed, before.due, before.source) != (row.confirmed, row.due, row.source):
+            found.update(((one.order_id, one.line), one) for one in lines_of(work, row))
+    return [(row, work.before(LINES, key)) for key, row in found.items()]
+
+
+def placed_lines(work: Work) -> list[Line]:
+    """Lines of which something has no place yet; asks the tables."""
+    open_ = f"select id from {ORDERS.name} where state = 'placed'"
+    return work.select(LINES, f"placed > 0 and order_id in ({open_}) order by order_id, line")
 
 
 def foreign(work: Work, source: str, source_id: str) -> Order | None:

@@ -22,10 +22,12 @@ from cauce.commerce.stock.levels import owed
 from cauce.commerce.stock.movements import Movement, movements
 from cauce.commerce.stock.moving import Arrive, Came, Goods, Move, Sent, arrive, move
 from cauce.commerce.stock.store import (
+    BOOK,
     DAMAGED,
     FREE,
     LEVELS,
     OVERSOLD,
+    SEPARATOR,
     SHRINKAGE,
     SOLD,
     STOCKS,
@@ -37,6 +39,7 @@ from cauce.commerce.stock.store import (
 )
 from cauce.commerce.stock.supply import Expect, Expectation, expected
 from cauce.commerce.transact.records import Records
+from cauce.commerce.transact.work import Work
 
 __all__ = [
     "DAMAGED",
@@ -72,10 +75,26 @@ __all__ = [
     "place_of",
     "receive",
     "repair",
+    "risen_now",
     "sell_fact",
     "shelf_needs",
     "within_caps",
 ]
+
+
+def risen_now(work: Work) -> set[str]:
+    """Products of which the command at work made more to be promised in some place."""
+    found = set()
+    for row in work.changed(ledger.ACCOUNTS):
+        if row.name == FREE and row.book == BOOK:
+            before = work.before(ledger.ACCOUNTS, row.id)
+            if row.available > (before.available if before else 0):
+                found.add(row.subject.split(SEPARATOR, 1)[0])
+    for stock in work.changed(STOCKS):
+        was = work.before(STOCKS, stock.id)
+        if was is not None and stock.safety < was.safety:
+            found.add(stock.sku)
+    return found
 
 
 def shelf_needs(sku: str, place: str, names: Iterable[str]) -> Iterator[tuple[Records[Any], int]]:

@@ -126,6 +126,12 @@ def choose(rule: Rule, asked: Asked, candidates: Sequence[Candidate]) -> Choice:
     return Choice(taken=taken, verdicts=(*verdicts, *refused), is_exact=found.is_exact, places_min=found.at_least)
 
 
+def possible(rule: Rule, choice: Choice, sku: str) -> int:
+    """How much of the one product that was asked for could be had, when the whole could not."""
+    gives = sorted((each.amounts.get(sku, 0) for each in choice.verdicts), reverse=True)
+    return sum(gives[: min(rule.splits_max, PLACES_MAX)])
+
+
 # -- filter -----------------------------------------------------------------------------------------------------
 
 
