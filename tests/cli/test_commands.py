@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from click.testing import CliRunner
 
 from cauce.app import Platform
 from cauce.cli.main import main
-from cauce.cli.up import first_sign_in
+from cauce.cli.up import first_sign_in, set_aside
 from cauce.errors import NotFound
 from cauce.settings import Settings
 from cauce.testing.world import World
@@ -282,6 +283,16 @@ def test_the_first_start_makes_a_link_until_there_is_an_owner(tmp_path):
             platform.access.accounts.accept(old, "zapatos rojos 42", name="ana")
         assert platform.access.accounts.accept(link, "zapatos rojos 42", name="ana").role == "owner"
         assert first_sign_in(platform, "http://127.0.0.1:1") == {}
+
+
+def test_the_collector_looks_no_more_through_what_was_loaded_before_serving():
+    loaded = ["loaded"]
+    assert any(one is loaded for one in gc.get_objects())
+    try:
+        set_aside()
+        assert not any(one is loaded for one in gc.get_objects())
+    finally:
+        gc.unfreeze()
 
 
 @pytest.mark.parametrize(
