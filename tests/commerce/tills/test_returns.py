@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from cauce.commerce.fulfilment import api as fulfilment
 from cauce.commerce.fulfilment.api import Came, CameOfReceipt, HandOver, Keys, Ready, TakeBack, TakeBackReceipt
+from cauce.commerce.loyalty import api as loyalty
 from cauce.commerce.loyalty.ordering import EarnOrders
 from cauce.commerce.loyalty.programmes import ApplyProgramme
 from cauce.commerce.orders.api import Advance, Change, NewLine, PlaceOrder
@@ -157,6 +158,31 @@ def test_a_till_return_of_an_order_takes_its_points_back_once(desk: Desk) -> Non
     assert points(desk) == 10
 
 
+@settings(max_examples=24)
+@given(st.permutations(["hand over", "receipt", "back", "earn"]), st.booleans())
+def test_points_of_a_return_are_taken_back_once_whatever_is_told_first(steps: list[str], is_held: bool) -> None:
+    """The till's return names only the receipt, and the receipt says which order it is of."""
+    desk = Desk()
+    desk.commerce.do(ApplyProgramme(document=CLUB, by="test"))
+    desk.follower = desk.fresh()
+    for step in [*(["hand over"] if is_held else []), *steps]:
+        if step == "hand over" and not desk.line()["collected"] + desk.line()["returned"]:
+            order = {"order": desk.number, "initials": "AR", "receipt": "0009", "codes": KEYS.hashes(desk.order)}
+            desk.commerce.do(HandOver(desk="S1", **order))
+        elif step == "receipt":
+            desk.tell("Receipt Issued", who=ANA, **receipt(7, order_id=desk.number))
+            desk.follow()
+        elif step == "back":
+            desk.came(1, receipt_id="R7")
+        desk.commerce.do(EarnOrders())
+    desk.commerce.do(Rewind(position=0))
+    desk.follow()
+    desk.commerce.do(EarnOrders())
+    assert desk.line()["returned"] == 1_000
+    assert points(desk) == 10
+    desk.close()
+
+
 STEPS = ("hand over", "till by order", "till by receipt", "receipt", "desk", "desk by receipt", "again")
 
 
@@ -282,10 +308,15 @@ def what_became_an_orders_stays_the_tills(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(returning, "_take_over", lambda work, name: None)
 
 
+def points_are_taken_back_twice(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(loyalty, "forget_return", lambda work, document, return_id: None)
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize(
     ("plant", "judge"),
     [
+        (points_are_taken_back_twice, test_points_of_a_return_are_taken_back_once_whatever_is_told_first),
         (till_returns_know_no_orders, test_one_return_whoever_tells_of_it_in_any_order),
         (over_return_of_a_receipt, test_desk_and_till_return_no_more_of_a_receipt_than_it_says),
         (a_return_before_its_hand_over_is_lost, test_one_return_whoever_tells_of_it_in_any_order),

@@ -49,6 +49,7 @@ __all__ = [
     "ACTIONS", "COMPLETED", "FOREVER", "HELD", "OWNER", "PURCHASE", "TABLES", "Balance", "Figures", "Line", "LotLeft",
     "Movement", "Offer", "Points", "Programme", "Progress", "Purchase", "Redeemed", "ReturnedLine", "Reward",
     "Statement", "Version", "balance", "claw_back", "decimals_of", "document_of", "earn", "expired", "figures",
+    "forget_return",
     "found_programme", "members_of", "offers", "pieces_left", "programmes_of", "purchases", "read_programme",
     "redemption", "redemptions", "statement", "stored_programme", "versions",
 ]  # fmt: skip
@@ -179,6 +180,11 @@ def claw_back(
     return earning.claw_back(work, ClawBack(
         document=document, id=return_id, at=at, lines=tuple(lines), amount=amount, whole=whole, channel=channel,
     ))  # fmt: skip
+
+
+def forget_return(work: Work, document: str, return_id: str) -> None:
+    """A return counts no more, because something else takes back what the same goods earned. Safe to repeat."""
+    earning.forget_return(work, document, return_id)
 
 
 # -- as committed -----------------------------------------------------------------------------------------------

@@ -127,6 +127,15 @@ def claw_back(work: Work, command: ClawBack) -> tuple[Points, ...]:
     return tuple(answers)
 
 
+def forget_return(work: Work, document: str, id_: str) -> None:
+    """What a return took back of a purchase is given again: something else accounts for the same goods."""
+    if work.get(RETURNS, document, id_) is None:
+        return
+    work.drop(RETURNS, document, id_)
+    for known in work.select(DOCUMENTS, "document = ? order by programme", document):
+        _count_returns(work, work.need(PURCHASES, known.purchase), anew=True)
+
+
 # -- earning ----------------------------------------------------------------------------------------------------
 
 

@@ -13,6 +13,7 @@ import msgspec
 
 from cauce.commerce.fulfilment import api as fulfilment
 from cauce.commerce.ledger import api as ledger
+from cauce.commerce.loyalty import api as loyalty
 from cauce.commerce.orders import api as orders
 from cauce.commerce.orders.api import Move, Note
 from cauce.commerce.stock.api import DAMAGED, FREE, SOLD, place_of
@@ -31,6 +32,7 @@ from cauce.commerce.tills.store import (
 )
 from cauce.commerce.transact.work import Work
 
+NAME_CHARACTERS_MAX = 200
 NAMED_MAX = 200
 """Returns of one receipt or order that are remembered."""
 Lines = list[tuple[str, int]]
@@ -52,6 +54,12 @@ def is_orders(work: Work, deed: Return) -> bool:
     """Whether the lines of an order of our own account for a return, and with them its points."""
     row = work.get(RETURNS, _row(work, deed).id)
     return bool(row and row.is_ours)
+
+
+def points_of(deed: Return) -> tuple[str, str]:
+    """The document whose points a return takes back ("" when it names none), and what it is called there."""
+    document = f"order:{deed.order}" if deed.order else deed.origin
+    return document[:NAME_CHARACTERS_MAX], deed.key.replace(SEPARATOR, "/")[:NAME_CHARACTERS_MAX]
 
 
 def order_known(work: Work, number: str, order_id: int) -> None:
@@ -165,7 +173,10 @@ def _take_over(work: Work, name: str) -> None:
         for sku, amount in msgspec.json.decode(row.plain, type=Lines):
             (goes if _taken_back(work, deed, sku, amount) else stays).append((sku, amount))
         if goes:
-            _put(work, _carried_out(work, deed, row._replace(plain=_json(stays)), goes))
+            after = _carried_out(work, deed, row._replace(plain=_json(stays)), goes)
+            _put(work, after)
+            if after.is_ours and not row.is_ours:  # from now on the order's history takes its points back
+                loyalty.forget_return(work, *points_of(deed))
 
 
 # -- orders -----------------------------------------------------------------------------------------------------------

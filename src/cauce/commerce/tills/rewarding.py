@@ -11,7 +11,6 @@ from cauce.commerce.tills.deeds import Cancel, Line, Return, Sale
 from cauce.commerce.tills.store import SEPARATOR
 from cauce.commerce.transact.work import Work
 
-NAME_CHARACTERS_MAX = 200
 LINES_MAX = 1_000
 
 
@@ -34,14 +33,13 @@ def clawed_back(work: Work, deed: Return) -> None:
     """
     if returning.is_orders(work, deed):
         return
-    document = f"order:{deed.order}" if deed.order else deed.origin
+    document, key = returning.points_of(deed)
     lines = tuple(
         loyalty.ReturnedLine(line.sku or line.items[0], abs(line.amount), abs(line.price)) for line in deed.lines
     )[:LINES_MAX]
     if document and (lines or deed.total > 0):
         amount = 0 if lines else deed.total
-        key = _named(deed.key.replace(SEPARATOR, "/"))
-        loyalty.claw_back(work, _named(document), key, deed.where.at, lines=lines, amount=amount)
+        loyalty.claw_back(work, document, key, deed.where.at, lines=lines, amount=amount)
 
 
 def cancelled(work: Work, deed: Cancel) -> None:
@@ -59,7 +57,7 @@ def _documents(deed: Sale) -> Iterator[str]:
 
 
 def _named(document: str) -> str:
-    return document[:NAME_CHARACTERS_MAX]
+    return document[: returning.NAME_CHARACTERS_MAX]
 
 
 def _lines(work: Work, deed: Sale) -> Iterator[loyalty.Line]:
