@@ -26,7 +26,6 @@ from cauce.commerce.loyalty.value import erasing as stored
 from cauce.commerce.orders import api as orders
 from cauce.commerce.orders import commands as ordering
 from cauce.commerce.orders import erasing as ordered
-from cauce.commerce.orders.store import ORDERS
 from cauce.commerce.stock import commands, limits, reserving
 from cauce.commerce.stock import store as stock
 from cauce.commerce.stock.levels import watched
@@ -96,7 +95,7 @@ def erasing(reader: Reader, owners: tuple[str, ...]) -> Iterator[Command]:
     yield from told.found(reader, owners)
 
 
-FOLLOWED: frozenset[Records[Any]] = frozenset({BOOKINGS, ORDERS, HANDED})
+FOLLOWED: frozenset[Records[Any]] = frozenset({BOOKINGS, HANDED, *orders.CHANGED})
 """Tables whose changes others follow, so that a command that touches none of them (a reservation) asks nobody."""
 
 
