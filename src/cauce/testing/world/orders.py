@@ -99,8 +99,9 @@ def order_one(shop: _Shop, dice: Dice, number: int, owner: str, products: Sequen
     kind = KINDS[number % len(KINDS)]
     store = STORES[dice.below(len(STORES))].id
     place = WAREHOUSE if kind in ("ship", "ship_to_store") else store
-    lines = tuple(_line(products[dice.below(len(products))], dice) for _ in range(1 + dice.below(3)))
-    waits = number % 16 == 3  # nothing of it is there yet
+    waits = number % 16 == 3  # nothing of it is there yet, and nobody else orders it: what comes is for who waits
+    wanted = products[-1:] if waits else products[:-1]
+    lines = tuple(_line(wanted[dice.below(len(wanted))], dice) for _ in range(1 + dice.below(3)))
     for line in () if waits else lines:
         entry = Entry(line.sku, place, line.amount, reference=f"world-{number}", by=BY)
         shop.do(Receive(key=f"world received {number} {line.ref}", lines=(entry,)))
