@@ -55,11 +55,12 @@ def server_for(platform: Platform) -> uvicorn.Server:
     # Here, because they take as long to load as all else together, and `cauce --help` loads every command.
     from cauce import console  # noqa: PLC0415 see above
     from cauce.http.app import create_app  # noqa: PLC0415 see above
+    from cauce.http.together import WritingTogether  # noqa: PLC0415 see above
 
     return uvicorn.Server(
         uvicorn.Config(
             create_app(platform, pages=console.routes),
-            http="httptools",
+            http=WritingTogether,
             access_log=False,
             server_header=False,
             log_level="warning",
