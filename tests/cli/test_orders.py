@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from click.testing import CliRunner
 
 from cauce.app import Platform
 from cauce.cli.main import main
+from cauce.commerce.bookings.nouns import Resource
+from cauce.commerce.bookings.resources import PutResource
+from cauce.commerce.catalogue.api import Opening
+from cauce.commerce.stock.facts import Entry
+from cauce.commerce.stock.keeping import Receive
 from cauce.settings import Settings
 from cauce.testing.world import catalogue, orders
 
@@ -39,10 +45,10 @@ def run(data, monkeypatch):
 
 
 def test_the_demo_has_each_order_once_and_in_many_states(run):
-    found = run("orders", "list", "--json")
+    found = run("orders", "list", "--number", "D-", "--json")
     assert len({head["number"] for head in found}) == len(found) == 16
     assert len({head["state"] for head in found}) >= 4
-    assert run("orders", "list", "--person", OWNER, "--limit", "3").count("D-00") == 3
+    assert run("orders", "list", "--person", OWNER, "--number", "D-", "--limit", "3").count("D-00") == 3
     assert "no order matches" in run("orders", "list", "--number", "nothing")
 
 
@@ -83,3 +89,38 @@ def test_a_basket_is_filled_shown_and_emptied(run):
     assert (shown["lines"][0]["amount"], shown["unpriced"]) == (2_500, 1)
     assert "0 lines" in run("baskets", "remove", str(shown["basket"]), "l1")
     assert "nothing lies there" in run("baskets", "show", "email:eva@tienda.es")
+
+
+def test_an_order_is_placed_by_options_or_by_a_file_and_once_for_a_key(run, tmp_path):
+    line = run("orders", "list", "--state", "allocated", "--json")[0]
+    sku = run("orders", "show", line["number"], "--json")["order"]["lines"][0]["sku"]
+    words = ("orders", "place", f"{sku}=2", "--place", "S01", "--person", OWNER, "--backorder", "--key", "k1", "--json")
+    made = run(*words)
+    assert run(*words) == made
+    shown = run("orders", "show", made["number"], "--json")
+    assert (shown["order"]["lines"][0]["amount"], shown["order"]["backorder"], shown["slot"]) == (2_000, True, None)
+    file = tmp_path / "order.json"
+    file.write_text(json.dumps({"lines": [{"sku": sku, "price_minor": 100}], "place": "S01", "backorder": True}))
+    assert "F-1: " in run("orders", "place", "--file", str(file), "--number", "F-1")
+    assert run("orders", "show", "F-1", "--json")["order"]["head"]["total"] == 100
+    file.write_text('{"lines": [{"amount": 1}]}')
+    assert "missing required field `sku`" in run("orders", "place", "--file", str(file), code=1)
+    file.write_text("no json")
+    assert "to be an order as JSON" in run("orders", "place", "--file", str(file), code=1)
+    assert "SKU=AMOUNT" in run("orders", "place", f"{sku}=two", code=1)
+
+
+def test_an_order_ahead_is_placed_with_its_slot_and_shows_it(run, data):
+    start = (datetime.now(UTC) + timedelta(days=2)).replace(minute=0, second=0, microsecond=0)
+    hours = tuple(Opening(weekday=day, opens="00:00", closes="24:00") for day in range(1, 8))
+    resource = Resource(id="bay", name="Bay", kind="pickup_bay", zone="UTC", minutes=30, capacity=2, hours=hours)
+    with Platform.open(Settings({"data": str(data)})) as platform:
+        platform.commerce.do(PutResource(resource=resource))
+        platform.commerce.do(Receive(lines=(Entry("AHEAD-1", "S01", 5_000),)))
+    file = data.parent / "ahead.json"
+    file.write_text(json.dumps({"lines": [{"sku": "AHEAD-1", "price_minor": 100}], "kind": "order_ahead"}))
+    made = run(
+        "orders", "place", "--file", str(file), "--place", "S01", "--slot", f"bay@{start.isoformat()}", "--json"
+    )  # fmt: skip
+    assert run("orders", "show", made["number"], "--json")["slot"]["id"] == made["booking"]
+    assert f"(booking {made['booking']})" in run("orders", "show", made["number"])

@@ -5,19 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 import click
+import msgspec
 from rich.console import Group
 from rich.text import Text
 
 from cauce.app import Platform
-from cauce.cli.main import json_option, output, pass_platform, table, user
+from cauce.cli.main import actor, json_option, output, pass_platform, table, user
+from cauce.client.types import orders as types
+from cauce.commerce.bookings import api as bookings
+from cauce.commerce.bookings.nouns import Booking
 from cauce.commerce.catalogue import api as catalogue
 from cauce.commerce.orders import changing, placing, questions, rules
-from cauce.errors import DefinitionInvalid
+from cauce.errors import DefinitionInvalid, Unreadable
 from cauce.http.api.fulfilment import counter_of
+from cauce.http.api.orders import ordered
 from cauce.http.api.owners import identifiers_of
 from cauce.model import to_iso
 
 Lines = tuple[str, ...]
+FILE_BYTES_MAX = 4 * 2**20
 
 
 def by_option(function: Any) -> Any:
@@ -30,7 +36,46 @@ def why_option(function: Any) -> Any:
 
 @click.group()
 def orders() -> None:
-    """Orders of all channels: list, show, confirm, move on, cancel, take back."""
+    """Orders of all channels: place, list, show, confirm, move on, cancel, take back."""
+
+
+@orders.command()
+@click.argument("lines", nargs=-1, metavar="[SKU[=AMOUNT]]...")
+@click.option(
+    "--file", metavar="FILE", type=click.File("rb"), help="The order as JSON, as the API has it; - for stdin."
+)
+@click.option("--kind", type=click.Choice([*rules.DELIVERIES]), help="How the goods come; default: ship.")
+@click.option("--place", metavar="PLACE", help="Where goods come from and are wanted.")
+@click.option("--channel", metavar="NAME", help="Through which channel.")
+@click.option("--person", "owners", metavar="KEY", multiple=True, help="Whose it is: kind:value; several times.")
+@click.option("--currency", metavar="CODE", help="Of its prices; default: EUR.")
+@click.option("--number", metavar="TEXT", help="Your own number of it; else it gets one.")
+@click.option("--note", metavar="TEXT", help="A note.")
+@click.option("--backorder", is_flag=True, default=None, help="What is not there may wait.")
+@click.option("--slot", metavar="RESOURCE@MOMENT", help="When it is collected: C1@2026-11-28T10:00:00Z.")
+@click.option("--key", default="", metavar="TEXT", help="The same key again places no second order.")
+@by_option
+@json_option
+@pass_platform
+def place(platform: Platform, /, *, as_json: bool, lines: Lines, file: Any, key: str, by: str, **said: Any) -> None:
+    """Place an order: of lines (two of ABR-1: ABR-1=2) at the catalogue's prices, or as a file says.
+
+    Options say otherwise than the file. All its goods are held, and its slot, or nothing is.
+    """
+    wanted: dict[str, Any] = _read(file) if file else {}
+    wanted |= {name: value for name, value in said.items() if value}
+    if lines:
+        wanted["lines"] = [_line_of(text) for text in lines]
+    if said["slot"]:
+        resource, _, start = said["slot"].rpartition("@")
+        wanted["slot"] = {"resource": resource, "start": start}
+    try:
+        order = msgspec.convert(wanted, types.NewOrder)
+    except msgspec.ValidationError as fault:
+        raise DefinitionInvalid(f"this is no order: {fault}", hint="POST /v1/orders says what one has") from None
+    made = ordered(platform, order, f"cli:{key}" if key else "", by)
+    platform.audit.note(actor(), "order.placed", made.number)
+    output(as_json, made, _placed)
 
 
 @orders.command("list")
@@ -73,10 +118,11 @@ def board(platform: Platform, as_json: bool, place: str) -> None:
 @json_option
 @pass_platform
 def show(platform: Platform, as_json: bool, number: str) -> None:
-    """Show an order with its lines, payments and whole history."""
+    """Show an order with its lines, its slot, payments and whole history."""
     id_ = questions.located(platform.commerce, number)
     whole, history = questions.whole(platform.commerce, id_), questions.history(platform.commerce, id_)
-    output(as_json, {"order": whole, "history": history}, lambda _: _shown(whole, history))
+    slot = bookings.of_order(platform.commerce.reader, id_)
+    output(as_json, {"order": whole, "slot": slot, "history": history}, lambda _: _shown(whole, slot, history))
 
 
 @orders.command()
@@ -145,6 +191,22 @@ def bring_back(
     output(as_json, platform.commerce.do(command), _standing)
 
 
+def _read(file: Any) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(file.read(FILE_BYTES_MAX), type=dict[str, Any])
+    except msgspec.DecodeError as fault:
+        raise Unreadable(f"expected {file.name} to be an order as JSON: {fault}") from None
+
+
+def _line_of(text: str) -> dict[str, Any]:
+    """SKU or SKU=2.5: so much of a product, in its unit."""
+    sku, equals, amount = text.rpartition("=") if "=" in text else (text, "", "")
+    try:
+        return {"sku": sku, **({"amount": round(float(amount) * 1_000)} if equals else {})}
+    except (ValueError, OverflowError):
+        raise DefinitionInvalid(f"expected SKU or SKU=AMOUNT such as ABR-1=2, got {text[:40]!r}") from None
+
+
 def _changes(lines: Lines, place: str = "") -> tuple[changing.Change, ...]:
     return tuple(_change(text, place) for text in lines)
 
@@ -184,7 +246,7 @@ def _board(columns: tuple[questions.Column, ...]) -> Any:
     return rows
 
 
-def _shown(whole: questions.Whole, history: tuple[questions.EntryShown, ...]) -> Group:
+def _shown(whole: questions.Whole, slot: Booking | None, history: tuple[questions.EntryShown, ...]) -> Group:
     head = whole.head
     lines = table("line", "sku", "name", "amount", "total", "where it is", title="lines")
     for line in whole.lines:
@@ -205,9 +267,18 @@ def _shown(whole: questions.Whole, history: tuple[questions.EntryShown, ...]) ->
         f"{head.number} · {head.state} · {head.kind} · {money(head.total, head.currency)} · "
         f"{', '.join(head.owners) or 'a guest'}\n"
     )
+    if slot:
+        times = f"{to_iso(slot.start)} – {to_iso(slot.end)}"
+        text.append(f"slot: {slot.resource}, {times}, {slot.state} (booking {slot.id})\n")
     return Group(text, *(part for part in (lines, paid, told) if part.row_count))
 
 
 def _standing(standing: placing.Standing) -> str:
     waits = "" if standing.confirmed else ", waits for its payment"
     return f"{standing.number}: {standing.state}{waits}, {money(standing.total, standing.currency)}"
+
+
+def _placed(made: types.OrderStanding) -> str:
+    waits = "" if made.confirmed else ", waits for its payment"
+    slot = f", booking {made.booking}" if made.booking else ""
+    return f"{made.number}: {made.state}{waits}, {money(made.total_minor, made.currency)}{slot}"

@@ -40,6 +40,7 @@ __all__ = [
     "followed",
     "free_slots",
     "itinerary",
+    "of_order",
     "resource",
     "resources_of",
     "slots",
@@ -106,6 +107,15 @@ def find(reader: Reader, id_: int) -> Booking:
     if not rows:
         raise NotFound(f"there is no booking {id_}")
     return booking.shown(BOOKINGS.of(rows[0]))
+
+
+def of_order(reader: Reader, order_id: int) -> Booking | None:
+    """The slot of an order ahead, None for any other order."""
+    columns = ", ".join(f"b.{name}" for name in BOOKINGS.table.names)
+    rows = reader.select(
+        f"select {columns} from booking_of_order o join booking b on b.id = o.booking where o.order_id = ?", (order_id,)
+    )
+    return booking.shown(BOOKINGS.of(rows[0])) if rows else None
 
 
 def bookings(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
+from cauce.commerce.bookings import api as bookings
 from cauce.commerce.orders import questions, rules
 from cauce.commerce.orders.changing import Advance, Cancel, Change, Return
 from cauce.commerce.orders.placing import Confirm
@@ -148,6 +149,7 @@ def _shown(visit: Visit, refused: CauceError | None = None) -> Mapping[str, Any]
         "id": head.id,
         "head": head,
         "kind": visit.say(KINDS[head.kind]),
+        "slot": bookings.of_order(commerce.reader, head.id),
         "lines": lines,
         "subtotal": parts.money(visit, sum(one.total for one in whole.lines), head.currency),
         "shipping": parts.money(visit, whole.shipping, head.currency),

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from cauce.app import Platform
 from cauce.client.types import orders as types
 from cauce.client.types.basics import Nothing, Page
 from cauce.commerce.baskets.api import Asked
@@ -169,18 +170,24 @@ def history(call: AnyCall) -> types.OrderHistory:
 
 
 def place(call: Call[Nothing, types.NewOrder]) -> types.OrderStanding:
-    body = call.body
+    return ordered(call.platform, call.body, call.key, call.actor.name)
+
+
+def ordered(platform: Platform, body: types.NewOrder, key: str, by: str) -> types.OrderStanding:
+    """Places an order as it was asked for, by whatever door; Shortage when its goods or its slot cannot be had."""
     if bool(body.lines) == bool(body.basket):
         raise DefinitionInvalid("expected either lines or a basket", hint='For instance {"basket": "email:a@b.es"}')
-    lines, basket = _from_basket(call) if body.basket else (tuple(_line(call, line) for line in body.lines), 0)
+    lines, basket = (
+        _from_basket(platform, body) if body.basket else (tuple(_line(platform, body, line) for line in body.lines), 0)
+    )
     command = placing.PlaceOrder(
-        key=call.key,
+        key=key,
         lines=lines,
         currency=body.currency,
         kind=body.kind,
         channel=body.channel,
         place=body.place,
-        owners=all_normalised(call.platform, _owners(body)),
+        owners=all_normalised(platform, _owners(body)),
         contact=tuple(sorted(body.contact.items())),
         promised=from_datetime(body.promised) if body.promised else 0,
         shipping=body.shipping_minor,
@@ -192,20 +199,20 @@ def place(call: Call[Nothing, types.NewOrder]) -> types.OrderStanding:
         number=body.number,
         basket=basket,
         note=body.note,
-        by=call.actor.name,
+        by=by,
     )
     if body.slot is None:
-        return standing_of(call.platform.commerce.do(command))
+        return standing_of(platform.commerce.do(command))
     slot = body.slot
     ahead = OrderAhead(
-        key=call.key,
+        key=key,
         order=msgspec.structs.replace(command, key=""),
         resource=slot.resource,
         start=from_datetime(slot.start),
         party=slot.party,
         slots=slot.slots,
     )
-    made = call.platform.commerce.do(ahead)
+    made = platform.commerce.do(ahead)
     return msgspec.structs.replace(standing_of(made.order), booking=made.booking.id)
 
 
@@ -324,12 +331,12 @@ def _owners(body: types.NewOrder) -> list[str]:
     return [*body.owners, *([body.basket] if ":" in body.basket else [])]
 
 
-def _line(call: Call[Nothing, types.NewOrder], line: types.NewOrderLine) -> placing.NewLine:
-    product = catalogue.product(call.platform.commerce, line.sku)
+def _line(platform: Platform, body: types.NewOrder, line: types.NewOrderLine) -> placing.NewLine:
+    product = catalogue.product(platform.commerce, line.sku)
     return placing.NewLine(
         sku=line.sku,
         amount=line.amount,
-        price=line.price_minor if line.price_minor is not None else _price(call, line.sku),
+        price=line.price_minor if line.price_minor is not None else _price(platform, body, line.sku),
         discount=line.discount_minor,
         tax=line.tax_minor,
         name=line.name or (product.name() if product else ""),
@@ -339,11 +346,10 @@ def _line(call: Call[Nothing, types.NewOrder], line: types.NewOrderLine) -> plac
     )
 
 
-def _from_basket(call: Call[Nothing, types.NewOrder]) -> tuple[tuple[placing.NewLine, ...], int]:
+def _from_basket(platform: Platform, body: types.NewOrder) -> tuple[tuple[placing.NewLine, ...], int]:
     """All that lies in a basket, at the prices that hold now."""
-    body = call.body
-    asked = Asked(call.platform.commerce.now, body.currency, body.channel)
-    found = shown(call.platform, body.basket, "basket", asked)
+    asked = Asked(platform.commerce.now, body.currency, body.channel)
+    found = shown(platform, body.basket, "basket", asked)
     if not found.lines:
         raise NotFound("there is nothing in the basket")
     if found.unpriced:
@@ -360,8 +366,7 @@ def _from_basket(call: Call[Nothing, types.NewOrder]) -> tuple[tuple[placing.New
     return lines, found.basket
 
 
-def _price(call: Call[Nothing, types.NewOrder], sku: str) -> int:
-    platform, body = call.platform, call.body
+def _price(platform: Platform, body: types.NewOrder, sku: str) -> int:
     found = catalogue.price(platform.commerce, sku, body.channel, body.currency, platform.commerce.now)
     if found is None:
         raise DefinitionInvalid(
