@@ -7,11 +7,19 @@ import re
 import pytest
 
 from cauce.commerce.baskets.api import Put
+from cauce.commerce.bookings.ahead import OrderAhead
+from cauce.commerce.bookings.nouns import Resource
+from cauce.commerce.bookings.resources import PutResource
+from cauce.commerce.catalogue.api import Opening
 from cauce.commerce.orders import questions
+from cauce.commerce.orders.placing import NewLine, PlaceOrder
 from cauce.commerce.orders.questions import Which
+from cauce.commerce.stock.facts import Entry
+from cauce.commerce.stock.keeping import Receive
 from cauce.console.guide import somebody_met
 from cauce.http.api.fulfilment import counter_of
 from cauce.identity.api import text_of
+from cauce.model.time import DAY
 
 
 def one(seat, state: str) -> questions.Head:
@@ -113,3 +121,16 @@ def test_a_person_s_page_shows_basket_and_orders_of_all_identifiers(own_seat):
     assert "0.5 × unknown-sku" in text
     assert f"/orders/of/{person.text}" in own_seat.client("agent").page(f"/people/{person.text}")
     own_seat.client("steward").page(f"/orders/of/{person.text}", 403)
+
+
+def test_an_order_ahead_leads_to_its_slot(own_seat):
+    commerce = own_seat.platform.commerce
+    hours = tuple(Opening(weekday=day, opens="00:00", closes="24:00") for day in range(1, 8))
+    commerce.do(PutResource(resource=Resource(id="bay-7", name="Bay", zone="UTC", minutes=60, hours=hours)))
+    commerce.do(Receive(lines=(Entry("AHEAD-1", "S01", 1_000),)))
+    line = NewLine(sku="AHEAD-1", amount=1_000, price=100)
+    order = PlaceOrder(lines=(line,), currency="EUR", kind="order_ahead", place="S01")
+    made = commerce.do(OrderAhead(order=order, resource="bay-7", start=(commerce.now // DAY + 2) * DAY))
+    text = own_seat.client("store_staff").page(f"/orders/{made.order.id}")
+    assert f'<a href="/bookings/at/{made.booking.id}">' in text
+    assert "Bay" in own_seat.client("store_staff").page(f"/bookings/at/{made.booking.id}")
