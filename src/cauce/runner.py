@@ -436,6 +436,10 @@ class Runner:
                 raise Poisoned(passage.item.position, step.__qualname__, cause) from cause
 
     def _flush(self, offset: int, *, decided: bool = False, leaves_parcels: bool = False) -> None:
+        for stage in () if leaves_parcels else self.stages:
+            fetch = getattr(stage, "fetch", None)
+            if fetch is not None:  # questions first: behind the changes of other stages they would wait for those
+                fetch()
         parcels: list[tuple[int, int, str, bytes]] = []
         for stage in self.stages:
             if leaves_parcels and isinstance(stage, Laned):

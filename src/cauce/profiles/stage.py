@@ -52,6 +52,9 @@ History = Callable[[], Iterator[Sequence[Stored]]]
 Identify = Callable[[Event], tuple[int, ...]]
 """Ids of the usable identifiers of an event under the present identity rules, the subject's first."""
 
+Held = dict[Table, dict[int, bytes]]
+"""Stored strands, by table and subject."""
+
 
 class ProfilesStage:
     """Implements `cauce.runner.Stage`.
@@ -68,6 +71,7 @@ class ProfilesStage:
         self._history: History = history or (lambda: iter(()))
         self._identify = identify
         self._batch = Batch()
+        self._held: Held | None = None
         self._decisions: list[tuple[str, Any]] = []
         self._labels: dict[tuple[str, str], int] = {}
         tables.create(self.tables)
@@ -153,9 +157,13 @@ class ProfilesStage:
         label = self._labels[event.channel, event.name] = store.label_of(event.channel, event.name)
         return label
 
+    def fetch(self) -> None:
+        """Reads ahead the strands that the batch touches; what was not read ahead is read when it is folded."""
+        self._held = self._bodies(self._batch)
+
     def flush(self) -> None:
         """Folds what was noted into the strands, then carries out decisions."""
-        self._fold(self._batch)
+        self._fold(self._batch, self._held)
         for name, content in self._decisions:
             self._decide(name, content)
 
@@ -170,6 +178,7 @@ class ProfilesStage:
     def committed(self) -> None:
         """Forgets the working set."""
         self._batch = Batch()
+        self._held = None
         self._decisions = []
 
     def rolled_back(self) -> None:
@@ -179,15 +188,19 @@ class ProfilesStage:
 
     # ── Folding ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _fold(self, batch: Batch) -> None:
+    def _bodies(self, batch: Batch) -> Held:
+        """What is stored of the subjects of a batch."""
+        return store.bodies_each(self._tables, {store.PULSES: batch.notes, store.LEDGERS: batch.told})
+
+    def _fold(self, batch: Batch, held: Held | None = None) -> None:
+        held = held or self._bodies(batch)
         if batch.notes:
-            self._tables.upsert(store.PULSES, self._folded_pulses(batch.notes))
+            self._tables.upsert(store.PULSES, self._folded_pulses(batch.notes, held[store.PULSES]))
             self._tables.upsert(store.TIMELINE, sorted(batch.timeline))
         if batch.told:
-            self._tables.upsert(store.LEDGERS, self._folded_ledgers(batch.told))
+            self._tables.upsert(store.LEDGERS, self._folded_ledgers(batch.told, held[store.LEDGERS]))
 
-    def _folded_pulses(self, notes: dict[int, list[Note]]) -> list[tuple[int, bytes]]:
-        bodies = store.bodies(self._tables, store.PULSES, notes)
+    def _folded_pulses(self, notes: dict[int, list[Note]], bodies: dict[int, bytes]) -> list[tuple[int, bytes]]:
         slots = self._traits.slots
         decode, encode, fold = strand.decode, strand.encode_pulse, strand.fold_pulse
         rows = []
@@ -199,8 +212,7 @@ class ProfilesStage:
             rows.append((subject, encode(pulse)))  # type: ignore[arg-type]
         return rows
 
-    def _folded_ledgers(self, told: dict[int, list[strand.Told]]) -> list[tuple[int, bytes]]:
-        bodies = store.bodies(self._tables, store.LEDGERS, told)
+    def _folded_ledgers(self, told: dict[int, list[strand.Told]], bodies: dict[int, bytes]) -> list[tuple[int, bytes]]:
         rows = []
         for subject in sorted(told):
             body = bodies.get(subject)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from binascii import crc32
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -48,6 +48,15 @@ def bodies(reader: Reader, table: Table, subjects: Iterable[int]) -> dict[int, b
     """Stored bodies of a strand table by subject."""
     rows = reader.select_keys(f"select subject, body from {table.name} where subject in {{keys}}", subjects)
     return {int(subject): body for subject, body in rows}
+
+
+def bodies_each(reader: Reader, subjects: Mapping[Table, Iterable[int]]) -> dict[Table, dict[int, bytes]]:
+    """Stored bodies of several strand tables by subject; a remote engine is waited for once."""
+    questions = [
+        (f"select subject, body from {table.name} where subject in {{keys}}", ids) for table, ids in subjects.items()
+    ]
+    answers = reader.select_keys_each(questions)
+    return {table: dict(rows) for table, rows in zip(subjects, answers, strict=True)}
 
 
 def strands(reader: Reader, table: Table, subjects: Iterable[int]) -> dict[int, Any]:
