@@ -204,6 +204,7 @@ def test_a_parcel_that_comes_while_its_lane_is_folded_waits_for_the_next(url: st
         assert rests(platform.reader)
 
 
+@pytest.mark.postgres
 def test_the_state_is_proven_while_four_runners_work(url: str, tmp_path: Path) -> None:
     """A proof looks at a moment of rest, and finds one although there is always something to do."""
     with installation(url, tmp_path / "data") as platform:
