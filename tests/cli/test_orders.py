@@ -53,7 +53,7 @@ def test_the_demo_has_each_order_once_and_in_many_states(run):
 
 
 def test_an_order_is_shown_moved_on_given_up_and_brought_back(run):
-    found = run("orders", "list", "--state", "allocated", "--json")
+    found = run("orders", "list", "--number", "D-", "--state", "allocated", "--json")
     number, desk = next(
         (head["number"], head["place"]) for head in found if head["kind"] == "pick_up" and head["confirmed"]
     )
@@ -74,10 +74,10 @@ def test_an_order_is_shown_moved_on_given_up_and_brought_back(run):
 
 
 def test_what_waits_for_its_payment_is_confirmed_or_cancelled(run):
-    waiting = [head for head in run("orders", "list", "--json") if not head["confirmed"]]
+    waiting = [head for head in run("orders", "list", "--number", "D-", "--json") if not head["confirmed"]]
     for head in waiting:
         assert "cancelled" in run("orders", "cancel", head["number"], "--why", "nobody paid")
-    number = next(head["number"] for head in run("orders", "list", "--state", "placed", "--json"))
+    number = next(head["number"] for head in run("orders", "list", "--number", "D-", "--state", "placed", "--json"))
     assert run("orders", "confirm", number, "--json")["confirmed"]
     assert "there is no order" in run("orders", "show", "X-1", code=1)
 
@@ -92,7 +92,7 @@ def test_a_basket_is_filled_shown_and_emptied(run):
 
 
 def test_an_order_is_placed_by_options_or_by_a_file_and_once_for_a_key(run, tmp_path):
-    line = run("orders", "list", "--state", "allocated", "--json")[0]
+    line = run("orders", "list", "--number", "D-", "--state", "allocated", "--json")[0]
     sku = run("orders", "show", line["number"], "--json")["order"]["lines"][0]["sku"]
     words = ("orders", "place", f"{sku}=2", "--place", "S01", "--person", OWNER, "--backorder", "--key", "k1", "--json")
     made = run(*words)
