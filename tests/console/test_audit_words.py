@@ -24,7 +24,7 @@ def noted():
     found |= {action: verb for verb, action in person_decisions.NOTES.items()}
     for path in ROOT.rglob("*.py"):
         text = path.read_text(encoding="utf-8")
-        if not any(f"{name}(" in text for call in NOTING):  # most modules note nothing, and reading them takes long
+        if not any(f"{call}(" in text for call in NOTING):  # most modules note nothing, and reading them takes long
             continue
         for node in ast.walk(ast.parse(text)):
             if not isinstance(node, ast.Call) or getattr(node.func, "attr", getattr(node.func, "id", "")) not in NOTING:
