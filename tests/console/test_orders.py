@@ -11,6 +11,7 @@ from cauce.commerce.bookings.ahead import OrderAhead
 from cauce.commerce.bookings.nouns import Resource
 from cauce.commerce.bookings.resources import PutResource
 from cauce.commerce.catalogue.api import Opening
+from cauce.commerce.fulfilment.api import ServeWaiting
 from cauce.commerce.orders import questions
 from cauce.commerce.orders.placing import NewLine, PlaceOrder
 from cauce.commerce.orders.questions import Which
@@ -134,3 +135,18 @@ def test_an_order_ahead_leads_to_its_slot(own_seat):
     text = own_seat.client("store_staff").page(f"/orders/{made.order.id}")
     assert f'<a href="/bookings/at/{made.booking.id}">' in text
     assert "Bay" in own_seat.client("store_staff").page(f"/bookings/at/{made.booking.id}")
+
+
+def test_a_line_that_waits_says_so_until_it_has_its_goods(own_seat):
+    commerce, staff = own_seat.platform.commerce, own_seat.client("store_staff")
+    line = NewLine(sku="LATE-1", amount=1_000, price=100)
+    made = commerce.do(
+        PlaceOrder(lines=(line,), currency="EUR", kind="pick_up", place="S01", channel="web", backorder=True,
+                   pays_first=False, hold_seconds=0)
+    )  # fmt: skip
+    assert "Waits for goods" in staff.page(f"/orders/{made.id}")
+    commerce.do(Receive(lines=(Entry("LATE-1", "S01", 5_000),)))
+    commerce.do(ServeWaiting())
+    text = staff.page(f"/orders/{made.id}")
+    assert "Waits for goods" not in text
+    assert "Promised for" in text

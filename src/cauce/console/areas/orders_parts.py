@@ -153,6 +153,7 @@ def line(visit: Visit, one: LineShown, currency: str, *, confirmed: bool) -> dic
             }
             for part in one.parts
         ],
+        "waits": bool(confirmed and one.amounts.get("placed")),
         "steps": steps(visit, one) if confirmed else [],
         "given_up": sum(one.amounts.get(state, 0) for state in ("placed", "allocated", "picked", "ready")),
         "brought_back": sum(one.amounts.get(state, 0) for state in ("delivered", "collected")),
