@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -224,18 +224,21 @@ def test_any_cut_costs_a_batch_only(pool: Pool, proxy: Proxy, tmp_path: Path) ->
 
 
 @pytest.mark.postgres
-def test_a_restarted_server_costs_a_batch_only(tmp_path: Path) -> None:
+@pytest.mark.parametrize("runners", [1, 4])
+def test_a_restarted_server_costs_a_batch_only(tmp_path: Path, runners: int) -> None:
     entries = traffic(12, 120)
-    with (
-        PrivateServer.started() as server,
-        opened(tmp_path / "data", server.fresh_database(), batch_records=3) as platform,
-    ):
+    with PrivateServer.started() as server, ExitStack() as stack:
+        url = server.fresh_database()
+        crew = [stack.enter_context(opened(tmp_path / "data", url, batch_records=3)) for _ in range(runners)]
+        platform = crew[0]
         for source in SOURCES.values():
             platform.sources.add(source)
         platform.log.append(entries[: len(entries) // 2])
         platform.drain()
         reader_before = platform.quality.balance()
-        with flowing(platform):
+        with ExitStack() as running:
+            for each in crew:
+                running.enter_context(flowing(each))
             server.restart()
             assert platform.quality.balance() == reader_before
             server.restart()
@@ -251,6 +254,7 @@ def test_a_restarted_server_costs_a_batch_only(tmp_path: Path) -> None:
             wait(lambda: calm(lambda: platform.health()["lag_records"]) == 0, "the river's end")
         assert platform.status()["adds_up"]
         assert platform.replay().equal
+        assert [check for check in verified(platform) if not check.good] == []
 
 
 # --- rights ----------------------------------------------------------------------------------------------------------
