@@ -19,18 +19,23 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 @pytest.fixture
 def demo_link(tmp_path) -> Iterator[str]:
-    """The link that a small demo prints when its world is in."""
+    """The link that a small demo prints when its world is in; at its end it has complained of nothing."""
     command = [sys.executable, "-m", "cauce", "--data", str(tmp_path / "demo"), "demo", "--json", "--port", "0"]
-    process = subprocess.Popen(
-        [*command, "--people", "60", "--days", "3"], stdout=subprocess.PIPE, text=True, env={**os.environ}
-    )
-    try:
-        assert process.stdout is not None
-        yield first_document(process.stdout)["url"]
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=60)
-        process.stdout.close()
+    complaints = tmp_path / "complaints.txt"
+    with complaints.open("w") as errors:
+        process = subprocess.Popen(
+            [*command, "--people", "60", "--days", "3"],
+            stdout=subprocess.PIPE, stderr=errors, text=True, env={**os.environ},
+        )  # fmt: skip
+        try:
+            assert process.stdout is not None
+            yield first_document(process.stdout)["url"]
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(timeout=60)
+            process.stdout.close()
+    said = complaints.read_text()
+    assert not [word for word in ("Traceback", "leaked") if word in said], said
 
 
 def next_stop(page, number):

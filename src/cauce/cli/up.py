@@ -93,21 +93,27 @@ def up(context: click.Context, host: str | None, port: int | None, with_runner: 
         # The server ends gracefully at a signal and then raises it again: it must not end us before the companions. Nor
         # may a signal before it listens be lost, as an exception is that is raised wherever the program just was.
         signal.signal(signal.SIGTERM, lambda *_: setattr(server, "should_exit", True))
-        set_aside()
         try:
-            server.run(sockets=[listener])
+            with set_aside():
+                server.run(sockets=[listener])
         finally:
             for companion in companions:
                 companion.stop()
 
 
-def set_aside() -> None:
-    """Takes all that is loaded out of what the garbage collector looks through: it stays until the end anyway.
+@contextmanager
+def set_aside() -> Iterator[None]:
+    """Takes all that is loaded out of what the garbage collector looks through meanwhile: it stays to the end anyway.
 
-    Looking through it stopped every request for some 100 ms, again and again under load.
+    Looking through it stopped every request for some 100 ms, again and again under load. At the end it is given back,
+    because libraries complain of what is not collected when the program ends.
     """
     gc.collect()
     gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def first_sign_in(platform: Platform, url: str) -> dict[str, str]:
