@@ -285,14 +285,12 @@ def test_the_first_start_makes_a_link_until_there_is_an_owner(tmp_path):
         assert first_sign_in(platform, "http://127.0.0.1:1") == {}
 
 
-def test_the_collector_looks_no_more_through_what_was_loaded_before_serving():
+def test_the_collector_does_not_look_through_what_was_loaded_while_it_is_served():
     loaded = ["loaded"]
     assert any(one is loaded for one in gc.get_objects())
-    try:
-        set_aside()
+    with set_aside():
         assert not any(one is loaded for one in gc.get_objects())
-    finally:
-        gc.unfreeze()
+    assert any(one is loaded for one in gc.get_objects())
 
 
 @pytest.mark.parametrize(
