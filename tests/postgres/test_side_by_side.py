@@ -75,24 +75,33 @@ def assert_as_one_runner(platform: Platform) -> None:
     assert platform.status()["adds_up"]
 
 
-def test_runners_in_threads_that_are_cut_come_to_the_state_of_one(url: str, tmp_path: Path) -> None:
-    with installation(url, tmp_path / "data") as platform:
-        filled(platform, 7, 200)
-        stopping = threading.Event()
+@contextmanager
+def four_runners(url: str, folder: Path) -> Iterator[None]:
+    """Runners in threads of their own; at the end each ends what it is doing."""
+    stopping = threading.Event()
 
-        def run() -> None:
-            with installation(url, tmp_path / "data") as own:
-                own.run(stopping.is_set)
+    def run() -> None:
+        with installation(url, folder) as own:
+            own.run(stopping.is_set)
 
-        threads = [threading.Thread(target=run, daemon=True) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        cut = 0
-        for number, _ in enumerate(wait_for_the_end(platform)):
-            cut += end_one_runner(url) if number % 3 == 0 else 0
+    threads = [threading.Thread(target=run, daemon=True) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
         stopping.set()
         for thread in threads:
             thread.join(PATIENCE_SECONDS)
+
+
+def test_runners_in_threads_that_are_cut_come_to_the_state_of_one(url: str, tmp_path: Path) -> None:
+    with installation(url, tmp_path / "data") as platform:
+        filled(platform, 7, 200)
+        cut = 0
+        with four_runners(url, tmp_path / "data"):
+            for number, _ in enumerate(wait_for_the_end(platform)):
+                cut += end_one_runner(url) if number % 3 == 0 else 0
         assert cut
         assert_as_one_runner(platform)
 
@@ -209,32 +218,21 @@ def test_the_state_is_proven_while_four_runners_work(url: str, tmp_path: Path) -
     """A proof looks at a moment of rest, and finds one although there is always something to do."""
     with installation(url, tmp_path / "data") as platform:
         filled(platform, 5, 400)
-        stopping = threading.Event()
-
-        def run() -> None:
-            with installation(url, tmp_path / "data") as own:
-                own.run(stopping.is_set)
-
-        threads = [threading.Thread(target=run, daemon=True) for _ in range(4)]
-        for thread in threads:
-            thread.start()
         seen = []
-        while settled(platform.reader) < platform.log.end():
-            with at_rest(platform.storage, platform.reader):
-                done = progress(platform.reader)
-                assert settled(platform.reader) == done
-                told = platform.profiles.timeline_entries()
-                archived = {
-                    stored.event.position
-                    for chunk in platform.archive.scan()
-                    for stored in chunk
-                    if stored.subject and stored.event.type != DECISION
-                }
-                assert {position for _, _, position in told} == archived
-                seen.append(done)
-        stopping.set()
-        for thread in threads:
-            thread.join(PATIENCE_SECONDS)
+        with four_runners(url, tmp_path / "data"):
+            while settled(platform.reader) < platform.log.end():
+                with at_rest(platform.storage, platform.reader):
+                    done = progress(platform.reader)
+                    assert settled(platform.reader) == done
+                    told = platform.profiles.timeline_entries()
+                    archived = {
+                        stored.event.position
+                        for chunk in platform.archive.scan()
+                        for stored in chunk
+                        if stored.subject and stored.event.type != DECISION
+                    }
+                    assert {position for _, _, position in told} == archived
+                    seen.append(done)
         assert len(seen) > 2
         assert all(check.good for check in verified(platform))
 

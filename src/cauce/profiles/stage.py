@@ -190,7 +190,7 @@ class ProfilesStage:
 
     def _bodies(self, batch: Batch) -> Held:
         """What is stored of the subjects of a batch."""
-        return store.bodies_each(self._tables, {store.PULSES: batch.notes, store.LEDGERS: batch.told})
+        return store.bodies(self._tables, {store.PULSES: batch.notes, store.LEDGERS: batch.told})
 
     def _fold(self, batch: Batch, held: Held | None = None) -> None:
         held = held or self._bodies(batch)

@@ -44,13 +44,7 @@ def label_of(channel: str, name: str) -> int:
     return short(channel) << SHORT_BITS | short(name)
 
 
-def bodies(reader: Reader, table: Table, subjects: Iterable[int]) -> dict[int, bytes]:
-    """Stored bodies of a strand table by subject."""
-    rows = reader.select_keys(f"select subject, body from {table.name} where subject in {{keys}}", subjects)
-    return {int(subject): body for subject, body in rows}
-
-
-def bodies_each(reader: Reader, subjects: Mapping[Table, Iterable[int]]) -> dict[Table, dict[int, bytes]]:
+def bodies(reader: Reader, subjects: Mapping[Table, Iterable[int]]) -> dict[Table, dict[int, bytes]]:
     """Stored bodies of several strand tables by subject; a remote engine is waited for once."""
     questions = [
         (f"select subject, body from {table.name} where subject in {{keys}}", ids) for table, ids in subjects.items()
@@ -61,7 +55,7 @@ def bodies_each(reader: Reader, subjects: Mapping[Table, Iterable[int]]) -> dict
 
 def strands(reader: Reader, table: Table, subjects: Iterable[int]) -> dict[int, Any]:
     """Decoded strands of a table by subject."""
-    return {subject: strand.decode(body) for subject, body in bodies(reader, table, subjects).items()}
+    return {subject: strand.decode(body) for subject, body in bodies(reader, {table: subjects})[table].items()}
 
 
 def all_strands(reader: Reader, table: Table) -> Iterator[list[tuple[int, Any]]]:
