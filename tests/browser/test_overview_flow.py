@@ -44,5 +44,5 @@ def test_a_part_of_the_chart_says_what_it_is(served, visiting):
         column = page.locator("#over-time .wide-only .column").filter(has=page.locator(".part")).last
         column.hover()
         tip = page.locator(".tip")
-        assert tip.is_visible()
+        tip.wait_for()
         assert tip.inner_text() == column.get_attribute("data-tip")

@@ -55,9 +55,9 @@ def test_an_agent_on_a_call_finds_who_is_calling(chromium: Any, shop: tuple[Plat
         field = page.get_by_role("searchbox")
         assert field.evaluate("field => field === document.activeElement"), "ready to be typed into"
         field.press_sequentially("begonia ximenes")
+        # The first letters alone find her too, by how her name begins: only the whole word is misheard.
         hit = page.locator("#found li").filter(has=page.locator("mark", has_text="Begoña Jiménez Vázquez"))
-        hit.wait_for()
-        assert "sounds or looks like it" in hit.inner_text()
+        hit.filter(has_text="sounds or looks like it").wait_for()
         assert field.input_value() == "begonia ximenes", "results come without taking the field away"
         field.fill("345678")
         page.locator("#found mark", has_text="+34612345678").wait_for()

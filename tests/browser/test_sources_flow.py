@@ -44,7 +44,7 @@ def test_from_a_new_source_to_its_first_event(river, visiting, axe, width):
         page.get_by_text("App", exact=True).click()
         page.get_by_label("Name of the source").fill("Shop App")
         page.get_by_role("button", name="Add and show the key").click()
-        assert page.locator("#f-name").get_attribute("aria-invalid") == "true", "no such name; the form says so"
+        page.locator("#f-name[aria-invalid=true]").wait_for()  # no such name; the form says so
         page.get_by_label("Name of the source").fill("shop-app")
         page.get_by_role("button", name="Add and show the key").click()
         key = page.locator("#key").inner_text()
