@@ -131,12 +131,26 @@ def _skus(command: Any) -> Iterable[str]:
 
 
 def in_turn(action: Action) -> Action:
-    """The same action, in which nobody has what those who wait longer could have, and after which they are told."""
+    """The same action, in which nobody has what those who wait longer could have."""
     wanting = WANTING.get(action.command)
+    if wanting is None:
+        return action
 
     def handle(work: Work, command: Any) -> Any:
-        if wanting is not None and fulfilment.has_risen(work):
-            fulfilment.first_served(work, *wanting(work, command))
+        if not fulfilment.has_risen(work):
+            return action.handle(work, command)
+        kept = fulfilment.first_served(work, *wanting(work, command))
+        answer = action.handle(work, command)
+        fulfilment.given_back(work, kept)
+        return answer
+
+    return action._replace(handle=handle)
+
+
+def noted(action: Action) -> Action:
+    """The same action, after which those who wait for goods are told."""
+
+    def handle(work: Work, command: Any) -> Any:
         answer = action.handle(work, command)
         fulfilment.noted(work)
         return answer
@@ -144,7 +158,7 @@ def in_turn(action: Action) -> Action:
     return action._replace(handle=handle)
 
 
-ACTIONS: tuple[Action, ...] = tuple(in_turn(watched(telling(action))) for action in _ACTIONS)
+ACTIONS: tuple[Action, ...] = tuple(noted(watched(in_turn(telling(action)))) for action in _ACTIONS)
 """Whatever a command does to stock, those who wait for it hear of it."""
 SHAPES: tuple[Table, ...] = (
     *ledger.TABLES,

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from cauce.commerce.catalogue.api import Position
-from cauce.commerce.fulfilment import api
+from cauce.commerce.fulfilment import api, backorders
 from cauce.commerce.fulfilment.api import Pick, PlaceSourced, ServeWaiting, SourceOrder, Taken, Wanted, Wish
-from cauce.commerce.fulfilment.backorders import LOOK_AGAIN, may_wait
+from cauce.commerce.fulfilment.backorders import LOOK_AGAIN, TURNS_MAX, may_wait
 from cauce.commerce.fulfilment.store import AWAITED, BACKORDERS, CHOICES
 from cauce.commerce.orders.api import Confirm, NewLine, PlaceOrder
 from cauce.commerce.orders.changing import Cancel
@@ -221,6 +221,77 @@ def test_many_who_wait_are_served_piece_by_piece_in_their_order(stores):
     assert list(served(stores)) == elsewhere
 
 
+def test_in_one_command_a_bounded_number_goes_first_and_nobody_is_overtaken(stores):
+    waiting = [waits(stores, ("A", 1_000)) for _ in range(TURNS_MAX + 5)]
+    stores.receive("A", "MAD", (TURNS_MAX + 5) * 1_000)
+    late = waits(stores, ("A", 1_000))
+    has = [order.number for order in waiting if parts(stores, order.id)]
+    assert has == [order.number for order in waiting[:TURNS_MAX]]
+    assert (parts(stores, late.id), still(stores, late.id)) == ({}, [1_000])
+    with pytest.raises(Conflict):
+        stores.do(Reserve(lines=(Line("A", "MAD", 1_000),)))
+    assert [order.number for order in waiting if parts(stores, order.id)] == has, "who was refused moved nobody on"
+    assert served(stores) == tuple(order.number for order in waiting[TURNS_MAX:])
+    stores.check()
+
+
+def test_who_leaves_enough_for_all_who_wait_need_not_wait_for_their_turn(stores):
+    waiting = [waits(stores, ("A", 1_000)) for _ in range(TURNS_MAX + 5)]
+    stores.receive("A", "MAD", (TURNS_MAX + 6) * 1_000)
+    late = waits(stores, ("A", 1_000))
+    assert parts(stores, late.id) == {(1, "MAD"): 1_000}
+    assert stores.balance("A", "MAD") == ((TURNS_MAX + 6) * 1_000, (TURNS_MAX + 1) * 1_000)
+    assert served(stores) == tuple(order.number for order in waiting[TURNS_MAX:])
+    assert not [fact for fact in stores.facts() if fact["name"] == "Stock Came Back"], "it had not run out between"
+    stores.check()
+
+
+def test_who_has_its_turn_for_one_product_does_not_take_another_from_who_waits_longer(stores):
+    first, second = waits(stores, ("B", 1_000)), waits(stores, ("A", 1_000), ("B", 1_000))
+    served(stores)
+    stores.receive("A", "MAD", 1_000)
+    stores.receive("B", "MAD", 1_000)
+    assert served(stores) == (second.number, first.number)
+    assert parts(stores, first.id) == {(1, "MAD"): 1_000}, "it waits for longer"
+    assert still(stores, second.id) == [0, 1_000]
+
+
+def test_the_bound_is_for_all_products_of_a_command(stores):
+    skus = [f"P{number}" for number in range(TURNS_MAX + 2)]
+    waiting = {sku: waits(stores, (sku, 1_000)) for sku in skus}
+    for sku in skus:
+        stores.receive(sku, "MAD", 1_000)
+    late = waits(stores, *((sku, 1_000) for sku in skus))
+    assert [sku for sku in skus if parts(stores, waiting[sku].id)] == skus[:TURNS_MAX]
+    assert still(stores, late.id) == [1_000] * len(skus)
+    assert served(stores) == tuple(waiting[sku].number for sku in skus[TURNS_MAX:])
+
+
+def test_more_who_wait_than_can_be_counted_keep_everything_back(stores, monkeypatch):
+    monkeypatch.setattr(backorders, "TURNS_MAX", 1)
+    monkeypatch.setattr(backorders, "CLAIMS_MAX", 2)
+    for _ in range(5):
+        waits(stores, ("A", 1_000))
+    stores.receive("A", "MAD", 9_000)
+    with pytest.raises(Conflict):
+        stores.order(("A", 1_000))
+    assert len(served(stores)) == 5
+    stores.order(("A", 1_000))
+    stores.check()
+
+
+def test_who_begins_to_wait_meanwhile_does_not_make_the_clerk_begin_anew(stores, monkeypatch):
+    monkeypatch.setattr(backorders, "TURNS_MAX", 0)
+    elsewhere = [waits(stores, ("A", 1_000), place="TOL") for _ in range(3)]
+    here = waits(stores, ("A", 1_000))
+    stores.receive("A", "MAD", 1_000)
+    assert stores.do(ServeWaiting(limit=2)).orders == ()
+    waits(stores, ("A", 1_000), place="TOL")
+    (row,) = stores.rows(AWAITED, "where sku = 'A'")
+    assert row.reached >= elsewhere[1].id
+    assert stores.do(ServeWaiting(limit=2)).orders == (here.number,)
+
+
 def test_nothing_is_looked_at_while_nothing_has_come(stores):
     waits(stores, ("A", 1_000))
     served(stores)
@@ -251,9 +322,13 @@ class QueueMachine(RuleBasedStateMachine):
     """Goods come, go, and are wanted in three places; nobody who came later has what an earlier one could have had."""
 
     make: Callable[[], Tables] = MemoryTables
+    turns, claims = backorders.TURNS_MAX, backorders.CLAIMS_MAX
 
     def __init__(self) -> None:
         super().__init__()
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(backorders, "TURNS_MAX", self.turns)
+        self.patch.setattr(backorders, "CLAIMS_MAX", self.claims)
         self.stores = Stores(type(self).make())
         self.orders: list[Any] = []
         self.held: list[int] = []
@@ -386,11 +461,41 @@ class QueueMachine(RuleBasedStateMachine):
         return made
 
     def teardown(self) -> None:
+        self.patch.undo()
         self.stores.close()
 
 
+class CrowdMachine(QueueMachine):
+    """The same, where more wait than go first in one command."""
+
+    turns, claims = 1, 2
+
+
 TestQueue = QueueMachine.TestCase
-TestQueue.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+TestQueue.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
+TestCrowd = CrowdMachine.TestCase
+TestCrowd.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
+
+
+PLANTED: dict[str, Callable[..., Any]] = {
+    "_kept_back": lambda *_: {},
+    "_has_turn": lambda *_: True,
+}
+"""What is left out, and that the tests of it fail then: they are judged by this."""
+
+
+@pytest.mark.parametrize(
+    ("left_out", "judge"),
+    [
+        ("_kept_back", test_in_one_command_a_bounded_number_goes_first_and_nobody_is_overtaken),
+        ("_has_turn", test_who_has_its_turn_for_one_product_does_not_take_another_from_who_waits_longer),
+    ],
+    ids=lambda part: getattr(part, "__name__", part),
+)
+def test_a_planted_fault_is_found(left_out, judge, stores, monkeypatch):
+    monkeypatch.setattr(backorders, left_out, PLANTED[left_out])
+    with pytest.raises(AssertionError):
+        judge(stores)
 
 
 def test_the_same_on_an_engine_that_stores(stored):

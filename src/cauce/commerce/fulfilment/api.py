@@ -11,7 +11,15 @@ from cauce.commerce.catalogue import api as catalogue
 from cauce.commerce.fulfilment.allocating import ACTIONS as _ALLOCATING
 from cauce.commerce.fulfilment.allocating import Allocated, PlaceSourced, SourceOrder
 from cauce.commerce.fulfilment.backorders import ACTIONS as _BACKORDERS
-from cauce.commerce.fulfilment.backorders import Served, ServeWaiting, first_served, has_risen, noted, wanted_by
+from cauce.commerce.fulfilment.backorders import (
+    Served,
+    ServeWaiting,
+    first_served,
+    given_back,
+    has_risen,
+    noted,
+    wanted_by,
+)
 from cauce.commerce.fulfilment.desk import ACTIONS as _DESK
 from cauce.commerce.fulfilment.desk import (
     Arrive,
@@ -117,6 +125,7 @@ __all__ = [
     "desk_of",
     "first_served",
     "following",
+    "given_back",
     "goods_of",
     "hand_overs",
     "handed_now",

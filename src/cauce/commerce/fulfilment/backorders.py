@@ -2,12 +2,13 @@
 
 Which lines wait, and for which product more may be promised since somebody looked, is written down in the transaction
 that makes it so. The clerk looks at those products, a bounded piece each time. Who wants one of them meanwhile lets
-those who wait go first, in the same transaction, so that nobody who came later has what they could have had.
+those who wait go first, in the same transaction, so that nobody who came later has what they could have had: some of
+them are served there, and what the others could have is kept back until the clerk has come to them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -17,6 +18,7 @@ from cauce.commerce.fulfilment.rules.definition import rule_for
 from cauce.commerce.fulfilment.rules.sourcing import Choice, possible
 from cauce.commerce.fulfilment.sourcing import InForce, Sourced, Wish, Within, available_in, in_force, sourced
 from cauce.commerce.fulfilment.store import AWAITED, BACKORDERS, CHOICES, Awaited, BackorderedLine
+from cauce.commerce.ledger import api as ledger
 from cauce.commerce.orders import api as orders
 from cauce.commerce.orders.api import Line, Note, Order
 from cauce.commerce.stock import api as stock
@@ -33,8 +35,13 @@ LOOK_AGAIN = 15 * MINUTE
 ORDERS_MAX = 100
 """Orders that the clerk tries at a time."""
 PRODUCTS_MAX = 20
+TURNS_MAX = 20
+"""Orders that go first in the command of somebody who came later; the clerk tries the others."""
+CLAIMS_MAX = 1_000
+"""Lines that wait whose amounts are summed up; while more of them wait for their turn, all of it is kept back."""
 NOTHING = Sourced(rule="", version=0, choice=Choice(taken={}, verdicts=()))
 NOBODY = Awaited(ALL, 0, 0, 0, 0)
+ID_MAX = 2**62
 
 
 class ServeWaiting(Command, frozen=True, kw_only=True):
@@ -79,15 +86,59 @@ def wanted_by(work: Work, command: SourceOrder) -> tuple[list[str], int]:
     return [line.sku for line in orders.lines_of(work, order) if line.placed], order.id
 
 
-def first_served(work: Work, skus: Iterable[str], before: int = 0) -> None:
+def first_served(work: Work, skus: Iterable[str], before: int = 0) -> dict[int, int]:
     """Those who wait for some products go first, now that somebody else wants them; with `before` only earlier orders.
 
-    Asks the tables, when more of one of them may be promised and the clerk has not looked yet.
+    What is kept back, by account of the ledger, for those whose turn does not come within `TURNS_MAX`: `given_back`
+    undoes it. Asks the tables, when more of one of the products may be promised and the clerk has not looked yet.
     """
-    for sku in dict.fromkeys(skus):
-        awaited = work.get(AWAITED, sku)
-        if awaited is not None and awaited.rose:
-            _serve(work, sku, 0, {}, before)
+    wanted = [sku for sku in dict.fromkeys(skus) if _has_risen(work, sku)]
+    left = TURNS_MAX
+    for sku in wanted:
+        if left and _has_risen(work, sku):
+            left -= _serve(work, sku, left, {}, before)
+    kept: dict[int, int] = {}
+    for sku in wanted:
+        kept.update(_kept_back(work, sku, before))
+    return kept
+
+
+def _has_risen(work: Work, sku: str) -> bool:
+    awaited = work.get(AWAITED, sku)
+    return awaited is not None and awaited.rose > 0
+
+
+def given_back(work: Work, kept: Mapping[int, int]) -> None:
+    """What was kept back for those who wait may be promised again: to them."""
+    for id_, amount in kept.items():
+        account = work.need(ledger.ACCOUNTS, id_)
+        work.put(ledger.ACCOUNTS, account._replace(pending=account.pending - amount))
+
+
+def _kept_back(work: Work, sku: str, before: int) -> dict[int, int]:
+    """Keeps back in every place what those could have whose turn has not come; how much, by account.
+
+    Whoever takes more than that leaves in its place as much as all of them want together, so nobody is overtaken.
+    """
+    awaited = work.get(AWAITED, sku)
+    if awaited is None or not awaited.rose:
+        return {}
+    asked = (
+        "select l.placed from backorder_line b join order_line l on l.order_id = b.order_id and l.line = b.line "
+        "where b.sku = ? and b.order_id > ? and b.order_id < ? limit ?"
+    )
+    claims = [int(amount) for (amount,) in work.ask(asked, sku, awaited.reached, before or ID_MAX, CLAIMS_MAX + 1)]
+    if not claims:
+        return {}
+    kept: dict[int, int] = {}
+    for id_ in stock.accounts_of(work, sku):
+        account = work.get(ledger.ACCOUNTS, id_)
+        free = account.available if account else 0
+        amount = min(free, sum(claims)) if len(claims) <= CLAIMS_MAX else free
+        if account and amount > 0:
+            work.put(ledger.ACCOUNTS, account._replace(pending=account.pending + amount))
+            kept[id_] = amount
+    return kept
 
 
 def noted(work: Work) -> None:
@@ -126,7 +177,7 @@ def _kept(work: Work) -> set[str]:
         if is_waiting and before and line.placed > was:
             given_up.add(line.sku)
         elif is_waiting and is_new:
-            _look_at(work, line.sku)  # it may be there already
+            _look_at(work, line.sku, line.order_id)  # it may be there already
     return given_up
 
 
@@ -152,15 +203,16 @@ def _put(work: Work, line: Line, *, is_waiting: bool) -> bool:
     return True
 
 
-def _look_at(work: Work, sku: str) -> None:
-    """There is reason to look whether somebody who waits for a product can have it, from the oldest order on."""
+def _look_at(work: Work, sku: str, first: int = 1) -> None:
+    """There is reason to look whether somebody who waits for a product can have it, from the order `first` on."""
     awaited = work.get(AWAITED, sku)
-    if awaited is None or (awaited.rose and not awaited.reached):
+    if awaited is None or (awaited.rose and awaited.reached < first):
         return
     if not awaited.rose:
         total = work.need(AWAITED, ALL)
         work.put(AWAITED, total._replace(rose=total.rose + 1))
-    work.put(AWAITED, awaited._replace(rose=1, reached=0, due=work.now))
+    reached = first - 1 if awaited.rose else 0
+    work.put(AWAITED, awaited._replace(rose=1, reached=reached, due=work.now))
 
 
 def _looked(work: Work, sku: str) -> None:
@@ -180,44 +232,61 @@ def _enrol(work: Work) -> None:
     work.put(AWAITED, total._replace(due=work.now))
     for line in orders.placed_lines(work):
         if _put(work, line, is_waiting=may_wait(orders.order(work, line.order_id), work.now)):
-            _look_at(work, line.sku)
+            _look_at(work, line.sku, line.order_id)
 
 
 # -- one product ------------------------------------------------------------------------------------------------
 
 
 def _serve(work: Work, sku: str, limit: int, served: dict[str, None], before: int = 0) -> int:
-    """Tries the orders that wait for a product, at most `limit` (0: all), and with `before` only those; how many."""
+    """Tries the orders that wait for a product, at most `limit`, and with `before` only earlier ones; how many."""
     rows, rules = Within(work), in_force(Within(work))
-    asked = "select distinct order_id from backorder_line where sku = ? and order_id > ? order by order_id"
+    asked = (
+        "select distinct order_id from backorder_line where sku = ? and order_id > ? and order_id < ? "
+        "order by order_id limit ?"
+    )
     awaited = work.need(AWAITED, sku)
-    queue = [int(id_) for (id_,) in work.ask(asked, sku, awaited.reached) if not before or id_ < before]
+    queue = [int(id_) for (id_,) in work.ask(asked, sku, awaited.reached, before or ID_MAX, limit + 1)]
     tried = 0
     has_any = bool(available_in(rows, [sku], ""))
-    while has_any and tried < len(queue) and (not limit or tried < limit):
+    while has_any and tried < min(len(queue), limit):
         order = orders.order(work, queue[tried])
         tried += 1
-        if _tried(work, order, rules):
+        if _tried(work, order, sku, rules):
             served[order.number] = None
             has_any = bool(available_in(rows, [sku], ""))
-    if has_any and tried < len(queue):
-        work.put(AWAITED, work.need(AWAITED, sku)._replace(reached=queue[tried - 1]))
+    if has_any and tried and (before or tried < len(queue)):
+        known = work.get(AWAITED, sku)
+        if known is not None:
+            work.put(AWAITED, known._replace(reached=queue[tried - 1]))
     elif not before:
         _looked(work, sku)
     return tried
 
 
-def _tried(work: Work, order: Order, rules: InForce) -> bool:
-    """Whether an order got something of what it waits for: all at once if that can be, else line by line."""
+def _tried(work: Work, order: Order, sku: str, rules: InForce) -> bool:
+    """Whether an order, whose turn it is for a product, got something of what it waits for: all at once if that can be,
+    else line by line. Its other products it has with it, unless others come before it there.
+    """
     waiting = [line for line in orders.lines_of(work, order) if line.placed]
     if not may_wait(order, work.now):
         for line in waiting:
             _put(work, line, is_waiting=False)
         return False
+    waiting = [line for line in waiting if line.sku == sku or _has_turn(work, line)]
     where = _sent_to(work, order)
     if len(waiting) > 1 and _found(work, order, [(line, line.placed) for line in waiting], where, rules).choice.taken:
         return True
     return sum([_has_part(work, order, line, where, rules) for line in waiting]) > 0
+
+
+def _has_turn(work: Work, line: Line) -> bool:
+    """Whether nobody who waits for longer has still to be tried for the product of a line, of which more has come."""
+    awaited = work.get(AWAITED, line.sku)
+    if awaited is None or not awaited.rose:
+        return True
+    asked = "select 1 from backorder_line where sku = ? and order_id > ? and order_id < ? limit 1"
+    return not work.ask(asked, line.sku, awaited.reached, line.order_id)
 
 
 def _has_part(work: Work, order: Order, line: Line, where: Position | None, rules: InForce) -> bool:

@@ -61,6 +61,7 @@ __all__ = [
     "Movement",
     "Sent",
     "Task",
+    "accounts_of",
     "adjust",
     "arrive",
     "availability",
@@ -80,6 +81,13 @@ __all__ = [
     "shelf_needs",
     "within_caps",
 ]
+
+
+def accounts_of(work: Work, sku: str) -> list[int]:
+    """The accounts of what is free of a product, in every place; asks the tables."""
+    ids = [row.id for row in work.select(STOCKS, "sku = ? order by place", sku)]
+    work.prefetch(ledger.ACCOUNTS, ids)
+    return ids
 
 
 def risen_now(work: Work) -> set[str]:
