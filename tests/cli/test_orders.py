@@ -13,8 +13,10 @@ from cauce.cli.main import main
 from cauce.commerce.bookings.nouns import Resource
 from cauce.commerce.bookings.resources import PutResource
 from cauce.commerce.catalogue.api import Opening
+from cauce.commerce.fulfilment.api import DateWaiting
 from cauce.commerce.stock.facts import Entry
 from cauce.commerce.stock.keeping import Receive
+from cauce.commerce.stock.supply import Expect
 from cauce.settings import Settings
 from cauce.testing.world import catalogue, orders
 
@@ -124,3 +126,17 @@ def test_an_order_ahead_is_placed_with_its_slot_and_shows_it(run, data):
     )  # fmt: skip
     assert run("orders", "show", made["number"], "--json")["slot"]["id"] == made["booking"]
     assert f"(booking {made['booking']})" in run("orders", "show", made["number"])
+
+
+def test_what_waits_is_shown_with_the_time_when_it_is_expected(run, data):
+    file = data.parent / "late.json"
+    file.write_text(json.dumps({"lines": [{"sku": "LATE-1", "price_minor": 100}], "pays_first": False}))
+    made = run("orders", "place", "--file", str(file), "--kind", "pick_up", "--place", "S01", "--backorder", "--json")
+    assert "expected" not in run("orders", "show", made["number"])
+    day = (datetime.now(UTC) + timedelta(days=3)).date().isoformat()
+    with Platform.open(Settings({"data": str(data)})) as platform:
+        platform.commerce.do(Expect(sku="LATE-1", place="S01", amount=1_000, on=day, reference="P1"))
+        platform.commerce.do(DateWaiting())
+    expected = run("orders", "show", made["number"], "--json")["expected"]["1"]
+    assert expected > day
+    assert "expected" in run("orders", "show", made["number"])

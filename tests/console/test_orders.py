@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 import pytest
 
@@ -11,12 +12,13 @@ from cauce.commerce.bookings.ahead import OrderAhead
 from cauce.commerce.bookings.nouns import Resource
 from cauce.commerce.bookings.resources import PutResource
 from cauce.commerce.catalogue.api import Opening
-from cauce.commerce.fulfilment.api import ServeWaiting
+from cauce.commerce.fulfilment.api import DateWaiting, ServeWaiting
 from cauce.commerce.orders import questions
 from cauce.commerce.orders.placing import NewLine, PlaceOrder
 from cauce.commerce.orders.questions import Which
 from cauce.commerce.stock.facts import Entry
 from cauce.commerce.stock.keeping import Receive
+from cauce.commerce.stock.supply import Expect
 from cauce.console.guide import somebody_met
 from cauce.http.api.fulfilment import counter_of
 from cauce.identity.api import text_of
@@ -145,6 +147,12 @@ def test_a_line_that_waits_says_so_until_it_has_its_goods(own_seat):
                    pays_first=False, hold_seconds=0)
     )  # fmt: skip
     assert "Waits for goods" in staff.page(f"/orders/{made.id}")
+    assert "Expected:" not in staff.page(f"/orders/{made.id}")
+    day = datetime.fromtimestamp(commerce.now // 10**6 + 3 * 86_400, UTC).date().isoformat()
+    commerce.do(Expect(sku="LATE-1", place="S01", amount=1_000, on=day, reference="P1"))
+    commerce.do(DateWaiting())
+    assert commerce.select("select promised from backorder_line where sku = 'LATE-1'")[0][0] > commerce.now
+    assert "Expected:" in staff.page(f"/orders/{made.id}")
     commerce.do(Receive(lines=(Entry("LATE-1", "S01", 5_000),)))
     commerce.do(ServeWaiting())
     text = staff.page(f"/orders/{made.id}")

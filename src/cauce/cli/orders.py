@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -15,6 +16,7 @@ from cauce.client.types import orders as types
 from cauce.commerce.bookings import api as bookings
 from cauce.commerce.bookings.nouns import Booking
 from cauce.commerce.catalogue import api as catalogue
+from cauce.commerce.fulfilment import api as fulfilment
 from cauce.commerce.orders import changing, placing, questions, rules
 from cauce.errors import DefinitionInvalid, Unreadable
 from cauce.http.api.fulfilment import counter_of
@@ -118,11 +120,13 @@ def board(platform: Platform, as_json: bool, place: str) -> None:
 @json_option
 @pass_platform
 def show(platform: Platform, as_json: bool, number: str) -> None:
-    """Show an order with its lines, its slot, payments and whole history."""
+    """Show an order with its lines, when what waits is expected, its slot, payments and whole history."""
     id_ = questions.located(platform.commerce, number)
     whole, history = questions.whole(platform.commerce, id_), questions.history(platform.commerce, id_)
     slot = bookings.of_order(platform.commerce.reader, id_)
-    output(as_json, {"order": whole, "slot": slot, "history": history}, lambda _: _shown(whole, slot, history))
+    expected = {line: to_iso(moment) for line, moment in fulfilment.expected_of(platform.commerce, id_).items()}
+    found = {"order": whole, "slot": slot, "expected": expected, "history": history}
+    output(as_json, found, lambda _: _shown(whole, slot, expected, history))
 
 
 @orders.command()
@@ -246,14 +250,21 @@ def _board(columns: tuple[questions.Column, ...]) -> Any:
     return rows
 
 
-def _shown(whole: questions.Whole, slot: Booking | None, history: tuple[questions.EntryShown, ...]) -> Group:
+def _shown(
+    whole: questions.Whole,
+    slot: Booking | None,
+    expected: Mapping[int, str],
+    history: tuple[questions.EntryShown, ...],
+) -> Group:
     head = whole.head
     lines = table("line", "sku", "name", "amount", "total", "where it is", title="lines")
     for line in whole.lines:
         states = ", ".join(f"{amount_of(many)} {state}" for state, many in line.amounts.items())
-        parts = "; ".join(part.place for part in line.parts)
+        parts = [f"({'; '.join(part.place for part in line.parts)})"] if line.parts else []
+        waits = [f"expected {expected[line.line]}"] if line.line in expected else []
+        where = " ".join([states, *parts, *waits])
         total = money(line.total, head.currency)
-        lines.add_row(str(line.line), line.sku, line.name, amount_of(line.amount), total, f"{states} ({parts})")
+        lines.add_row(str(line.line), line.sku, line.name, amount_of(line.amount), total, where)
     paid = table("fact", "amount", "provider", "reference", "when (UTC)", title="payments")
     for one in whole.payments:
         paid.add_row(one.fact, money(one.amount, one.currency), one.provider, one.reference, to_iso(one.occurred)[:16])

@@ -71,6 +71,7 @@ CHORES: tuple[Command, ...] = (
     reserving.SweepHolds(),
     fulfilment.PutBack(),
     fulfilment.ServeWaiting(),
+    fulfilment.DateWaiting(),
     rewarding.EarnOrders(),
     adjusting.SweepPoints(),
     cards.SweepCards(),

@@ -20,7 +20,7 @@ from cauce.errors import StorageBroken
 
 Value = int | str | bytes | float
 
-ADDED: Mapping[str, Mapping[str, Value]] = {}
+ADDED: Mapping[str, Mapping[str, Value]] = {"backorder_line": {"promised": 0}, "backorder_product": {"undated": 1}}
 """Table → column that it gained since a release → what rows have there that were written before."""
 WAS = "__was"
 HINT = "Open it with the release that wrote it, or begin anew in an empty folder: `cauce replay` rebuilds people only"

@@ -171,6 +171,16 @@ def test_what_runs_out_or_is_given_up_goes_to_who_waits(stores):
     assert stores.do(Confirm(order=unpaid.id)).state == "allocated"
 
 
+def test_an_order_of_two_products_whose_time_is_over_waits_for_neither(stores):
+    waits(stores, ("A", 1_000), ("B", 1_000), kind="ship", place="", pays_first=True, hold_seconds=60)
+    served(stores)
+    stores.receive("A", "TOL", 1_000)
+    stores.receive("B", "TOL", 1_000)
+    stores.wait(61)
+    assert served(stores) == ()
+    assert stores.rows(BACKORDERS) == []
+
+
 def test_an_order_that_waits_and_is_paid_late_waits_on(stores):
     unpaid = waits(stores, ("A", 1_000), pays_first=True, hold_seconds=60)
     stores.wait(61)
@@ -430,6 +440,10 @@ class QueueMachine(RuleBasedStateMachine):
         )
         return api.sourced(self.stores, wish, self.stores.now)
 
+    def _is_left(self, waiting: list[Any], order_id: int, sku: str, place: str) -> bool:
+        posted, pending = self.stores.balance(sku, place)
+        return posted - pending >= sum(line.placed for line in waiting if line.sku == sku and line.order_id < order_id)
+
     def _gives(self, found: Any, sku: str) -> list[int]:
         return [verdict.amounts.get(sku, 0) for verdict in found.choice.verdicts]
 
@@ -440,7 +454,10 @@ class QueueMachine(RuleBasedStateMachine):
             return None
 
     def _taking(self, act: Callable[[], Any], sku: str = "", place: str = "") -> Any:
-        """What somebody takes in a place, nobody who waits for longer may have been served with there."""
+        """What somebody takes in a place, nobody who waits for longer may have been served with there.
+
+        Unless enough is left in that place for all of them together, whose turn comes.
+        """
         skus = {(line.order_id, line.line): line.sku for line in self.stores.rows(LINES)}
         before = {part[:3]: part.allocated for part in self.stores.rows(ALLOCATIONS)}
         made = self._try(act)
@@ -453,9 +470,10 @@ class QueueMachine(RuleBasedStateMachine):
             for part in self.stores.rows(ALLOCATIONS)
             if part.allocated > before.get(part[:3], 0)
         ]
-        for line in self._waiting():
+        waiting = self._waiting()
+        for line in waiting:
             for order_id, what, where in taken:
-                if what == line.sku and line.order_id < order_id:
+                if what == line.sku and line.order_id < order_id and not self._is_left(waiting, order_id, what, where):
                     codes = {verdict.place: verdict.code for verdict in self._asked(line, line.placed).choice.verdicts}
                     assert codes[where] not in MAY, (line.order_id, order_id, what, where)
         return made

@@ -8,10 +8,11 @@ import json
 import pytest
 
 from cauce.client import Client
-from cauce.client.types.orders import LineChange
-from cauce.commerce.fulfilment.api import pickup
+from cauce.client.types.orders import LineChange, NewOrderLine
+from cauce.commerce.fulfilment.api import DateWaiting, pickup
 from cauce.commerce.stock.facts import Entry
 from cauce.commerce.stock.keeping import Receive
+from cauce.commerce.stock.supply import Expect
 from cauce.errors import Conflict, DefinitionInvalid, Ended, NotFound, Shortage
 from cauce.http.api.fulfilment import counter_of
 from tests.http.api.world import client_of, copied, token
@@ -208,3 +209,16 @@ def test_an_order_is_placed_for_a_slot(platform, client):
         client.orders.place(**told, slot={"resource": "oven", "start": slot.start})
     client.orders.cancel(made.number)
     assert client.bookings.get(made.booking).state == "cancelled"
+
+
+def test_a_line_that_waits_says_when_it_is_expected(client, platform):
+    order = client.orders.place(
+        lines=[NewOrderLine(sku="LATE-1", price_minor=100)], kind="pick_up", place="S01", backorder=True,
+        pays_first=False,
+    )  # fmt: skip
+    assert client.orders.get(order.number).lines[0].expected is None
+    platform.commerce.do(Expect(sku="LATE-1", place="S01", amount=1_000, on="2099-12-01", reference="P1"))
+    platform.commerce.do(DateWaiting())
+    expected = client.orders.get(order.number).lines[0].expected
+    assert expected is not None
+    assert expected.date().isoformat() >= "2099-12-01"

@@ -140,6 +140,9 @@ class OrderLine(Answer, frozen=True, kw_only=True):
     total_minor: int
     amounts: Amounts
     parts: list[OrderPart]
+    expected: Annotated[
+        Moment | None, Meta(description="When what it waits for can be had, as far as enough of it is announced.")
+    ] = None
 
 
 class OrderPayment(Answer, frozen=True, kw_only=True):

@@ -20,6 +20,8 @@ from cauce.commerce.fulfilment.backorders import (
     noted,
     wanted_by,
 )
+from cauce.commerce.fulfilment.dating import ACTIONS as _DATING
+from cauce.commerce.fulfilment.dating import Dated, DateWaiting, expected_of
 from cauce.commerce.fulfilment.desk import ACTIONS as _DESK
 from cauce.commerce.fulfilment.desk import (
     Arrive,
@@ -84,6 +86,8 @@ __all__ = [
     "CameOfReceipt",
     "Choice",
     "ChooseDesk",
+    "DateWaiting",
+    "Dated",
     "Fault",
     "HandOver",
     "HandedOver",
@@ -123,6 +127,7 @@ __all__ = [
     "codes",
     "counts",
     "desk_of",
+    "expected_of",
     "first_served",
     "following",
     "given_back",
@@ -149,7 +154,7 @@ __all__ = [
     "wanted_by",
 ]
 
-ACTIONS: tuple[Action, ...] = (*_ALLOCATING, *_BACKORDERS, *_PICKING, *_DESK, *_RETURNING, *_RULING)
+ACTIONS: tuple[Action, ...] = (*_ALLOCATING, *_BACKORDERS, *_DATING, *_PICKING, *_DESK, *_RETURNING, *_RULING)
 
 R = TypeVar("R")
 ORDERS_MAX = 500

@@ -14,10 +14,11 @@ import msgspec
 
 from cauce.commerce.catalogue.api import Position
 from cauce.commerce.fulfilment.allocating import SourceOrder, allocate, record, wish_of
+from cauce.commerce.fulfilment.dating import may_wait, undated
 from cauce.commerce.fulfilment.rules.definition import rule_for
 from cauce.commerce.fulfilment.rules.sourcing import Choice, possible
-from cauce.commerce.fulfilment.sourcing import InForce, Sourced, Wish, Within, available_in, in_force, sourced
-from cauce.commerce.fulfilment.store import AWAITED, BACKORDERS, CHOICES, Awaited, BackorderedLine
+from cauce.commerce.fulfilment.sourcing import InForce, Sourced, Within, available_in, in_force, sent_to, sourced
+from cauce.commerce.fulfilment.store import AWAITED, BACKORDERS, Awaited, BackorderedLine
 from cauce.commerce.ledger import api as ledger
 from cauce.commerce.orders import api as orders
 from cauce.commerce.orders.api import Line, Note, Order
@@ -40,7 +41,7 @@ TURNS_MAX = 20
 CLAIMS_MAX = 1_000
 """Lines that wait whose amounts are summed up; while more of them wait for their turn, all of it is kept back."""
 NOTHING = Sourced(rule="", version=0, choice=Choice(taken={}, verdicts=()))
-NOBODY = Awaited(ALL, 0, 0, 0, 0)
+NOBODY = Awaited(ALL, 0, 0, 0, 0, 0)
 ID_MAX = 2**62
 
 
@@ -69,6 +70,8 @@ def serve_waiting(work: Work, command: ServeWaiting) -> Served:
     for awaited in work.select(AWAITED, asked, work.now, PRODUCTS_MAX):
         if left <= 0:
             break
+        if work.get(AWAITED, awaited.sku) is None:
+            continue  # who waited for it waits no more: an order before had this product too
         tried = _serve(work, awaited.sku, left, served)
         left -= tried
     return Served(tuple(served))
@@ -149,17 +152,11 @@ def noted(work: Work) -> None:
         return
     for sku in stock.risen_now(work) - given_up:
         _look_at(work, sku)
+    for sku in stock.announced_now(work):
+        undated(work, sku)
 
 
 # -- who waits --------------------------------------------------------------------------------------------------
-
-
-def may_wait(order: Order, now: int) -> bool:
-    """Whether lines of an order are served when goods come.
-
-    Another platform's order is served by that platform; one whose time to pay has run out by nobody.
-    """
-    return not order.source and (bool(order.confirmed) or not 0 < order.due <= now)
 
 
 def _kept(work: Work) -> set[str]:
@@ -172,6 +169,7 @@ def _kept(work: Work) -> set[str]:
         was = before.placed if before else 0
         if not line.placed and not was:
             continue
+        undated(work, line.sku)
         is_waiting = bool(line.placed) and may_wait(orders.order(work, line.order_id), work.now)
         is_new = _put(work, line, is_waiting=is_waiting)
         if is_waiting and before and line.placed > was:
@@ -187,11 +185,11 @@ def _put(work: Work, line: Line, *, is_waiting: bool) -> bool:
     if is_waiting == (known is not None):
         return False
     total = work.get(AWAITED, ALL) or NOBODY
-    awaited = work.get(AWAITED, line.sku) or Awaited(line.sku, 0, 0, work.now + LOOK_AGAIN, 0)
+    awaited = work.get(AWAITED, line.sku) or Awaited(line.sku, 0, 0, work.now + LOOK_AGAIN, 0, 0)
     if is_waiting:
-        work.put(BACKORDERS, BackorderedLine(line.order_id, line.line, line.sku))
+        work.put(BACKORDERS, BackorderedLine(line.order_id, line.line, line.sku, 0))
         work.put(AWAITED, total._replace(lines=total.lines + 1))
-        work.put(AWAITED, awaited._replace(lines=awaited.lines + 1))
+        work.put(AWAITED, awaited._replace(lines=awaited.lines + 1, undated=1))
         return True
     work.drop(BACKORDERS, line.order_id, line.line)
     ends = awaited.lines == 1
@@ -223,7 +221,7 @@ def _looked(work: Work, sku: str) -> None:
     if awaited.rose:
         total = work.need(AWAITED, ALL)
         work.put(AWAITED, total._replace(rose=total.rose - 1))
-    work.put(AWAITED, awaited._replace(rose=0, reached=0, due=work.now + LOOK_AGAIN))
+    work.put(AWAITED, awaited._replace(rose=0, reached=0, due=work.now + LOOK_AGAIN, undated=1))
 
 
 def _enrol(work: Work) -> None:
@@ -274,7 +272,7 @@ def _tried(work: Work, order: Order, sku: str, rules: InForce) -> bool:
             _put(work, line, is_waiting=False)
         return False
     waiting = [line for line in waiting if line.sku == sku or _has_turn(work, line)]
-    where = _sent_to(work, order)
+    where = sent_to(work, order.id)
     if len(waiting) > 1 and _found(work, order, [(line, line.placed) for line in waiting], where, rules).choice.taken:
         return True
     return sum([_has_part(work, order, line, where, rules) for line in waiting]) > 0
@@ -314,12 +312,6 @@ def _found(
         if found.promised > after.promised:
             orders.promise(work, order.id, found.promised)
     return found
-
-
-def _sent_to(work: Work, order: Order) -> Position | None:
-    """Where an order is sent, as the last decision about it knew."""
-    found = work.select(CHOICES, "order_id = ? order by id desc limit 1", order.id)
-    return msgspec.json.decode(found[0].wish, type=Wish).position if found else None
 
 
 ACTIONS = (Action(ServeWaiting, serve_waiting, Served),)

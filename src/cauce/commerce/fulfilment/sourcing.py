@@ -17,7 +17,7 @@ from cauce.commerce.catalogue.api import Place, Position
 from cauce.commerce.fulfilment.rules import promise
 from cauce.commerce.fulfilment.rules.definition import Rule, Rules, read_rules, rule_for
 from cauce.commerce.fulfilment.rules.sourcing import Asked, Candidate, Choice, Need, choose
-from cauce.commerce.fulfilment.store import RULES, Rows
+from cauce.commerce.fulfilment.store import CHOICES, RULES, Rows
 from cauce.commerce.orders.rules import COLLECTED_KINDS, DELIVERIES
 from cauce.commerce.stock import api as stock
 from cauce.commerce.transact.asking import marks
@@ -160,7 +160,7 @@ def candidates(rows: Rows, wish: Wish, rule: Rule, now: int) -> list[Candidate]:
             place=place.id,
             roles=frozenset(place.roles),
             available=available.get(place.id, {}),
-            distance_km=_kilometres(place, centre),
+            distance_km=kilometres(place, centre),
             age_days=ages.get(place.id, 0.0),
             open_orders=busy.get(place.id, 0),
             opens=catalogue.next_opening(place, now),
@@ -170,10 +170,17 @@ def candidates(rows: Rows, wish: Wish, rule: Rule, now: int) -> list[Candidate]:
     ]
 
 
-def _kilometres(place: Place, centre: Position | None) -> float | None:
+def kilometres(place: Place, centre: Position | None) -> float | None:
+    """How far a place is from where goods are wanted, None where one of them stands nowhere on the map."""
     if place.position is None or centre is None:
         return None
     return round(catalogue.distance(place.position, centre) / 1_000, 1)
+
+
+def sent_to(work: Work, order_id: int) -> Position | None:
+    """Where an order is sent, as the last decision about it knew."""
+    found = work.select(CHOICES, "order_id = ? order by id desc limit 1", order_id)
+    return msgspec.json.decode(found[0].wish, type=Wish).position if found else None
 
 
 def available_in(rows: Rows, skus: Iterable[str], channel: str) -> dict[str, dict[str, int]]:

@@ -126,18 +126,20 @@ class ToldBack(NamedTuple):
 
 
 class BackorderedLine(NamedTuple):
-    """A line of an order that waits for goods."""
+    """A line of an order that waits for goods; `promised` is when it can be had (microseconds, 0: nobody knows)."""
 
     order_id: int
     line: int
     sku: str
+    promised: int
 
 
 class Awaited(NamedTuple):
     """A product that `lines` wait for; the one without a name counts them over all products.
 
     `rose` is 1 when more of it may be promised since those who wait were tried (without a name: of how many products),
-    `due` when they are tried again (microseconds), `reached` the order up to which they were tried this time.
+    `due` when they are tried again (microseconds), `reached` the order up to which they were tried this time. `undated`
+    is 1 when their times have to be made anew.
     """
 
     sku: str
@@ -145,6 +147,7 @@ class Awaited(NamedTuple):
     rose: int
     due: int
     reached: int
+    undated: int
 
 
 class RulesRow(NamedTuple):
@@ -172,7 +175,7 @@ PARCELS = records("order_parcel", Parcel, key_columns=3, sealed=True)
 BACKS = records("receipt_back", Back, key_columns=3, checks=("bought > 0", "returned >= 0", "returned <= bought"))
 TOLD_BACK = records("receipt_told_back", ToldBack, key_columns=3, checks=("amount >= 0",))
 BACKORDERS = records("backorder_line", BackorderedLine, key_columns=2, indexes=(("sku", "order_id"),))
-AWAITED = records("backorder_product", Awaited, indexes=(("due",),), checks=("lines >= 0", "rose >= 0"))
+AWAITED = records("backorder_product", Awaited, indexes=(("due",), ("undated",)), checks=("lines >= 0", "rose >= 0"))
 RULES = records("sourcing_rules", RulesRow, sealed=True)
 TABLES: tuple[Table, ...] = tuple(
     each.table

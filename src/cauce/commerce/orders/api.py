@@ -24,6 +24,7 @@ from cauce.commerce.orders.store import (
     Line,
     Order,
 )
+from cauce.commerce.orders.telling import tell_expected
 from cauce.commerce.transact.records import Records
 from cauce.commerce.transact.work import Work
 from cauce.errors import Conflict, NotFound
@@ -77,6 +78,7 @@ __all__ = [
     "receipt_needs",
     "receipt_number",
     "standing",
+    "tell_expected",
 ]
 
 OWNER = goods.OWNER

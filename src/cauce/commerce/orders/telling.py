@@ -13,6 +13,7 @@ from cauce.commerce.orders import rules
 from cauce.commerce.orders.store import Line, Order
 from cauce.commerce.transact.facts import Told
 from cauce.commerce.transact.work import Work
+from cauce.model import to_iso
 
 Part = tuple[Line, int]
 """A line and how much of it (thousandths) something happened to."""
@@ -89,6 +90,14 @@ def tell_whole(work: Work, order: Order, name: str, lines: Sequence[Line]) -> No
         discount=money(sum(line.discount for line in lines), units),
         products=products([(line, line.amount) for line in lines], units),
     )
+
+
+def tell_expected(work: Work, order: Order, parts: Sequence[tuple[Line, int]]) -> None:
+    """That lines which wait for goods can be had at another moment (microseconds; 0: nobody knows any more when)."""
+    said = products([(line, line.placed) for line, _ in parts], order.currency)
+    for product, (_, moment) in zip(said, parts, strict=True):
+        product["expected"] = to_iso(moment) if moment else None
+    tell(work, order, UPDATED, order.channel, currency=order.currency, waits=True, products=said)
 
 
 def tell_change(

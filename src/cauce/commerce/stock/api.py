@@ -24,6 +24,7 @@ from cauce.commerce.stock.moving import Arrive, Came, Goods, Move, Sent, arrive,
 from cauce.commerce.stock.store import (
     BOOK,
     DAMAGED,
+    EXPECTED,
     FREE,
     LEVELS,
     OVERSOLD,
@@ -32,6 +33,7 @@ from cauce.commerce.stock.store import (
     SOLD,
     STOCKS,
     SUPPLIER,
+    Expected,
     Hook,
     Task,
     place_of,
@@ -63,6 +65,7 @@ __all__ = [
     "Task",
     "accounts_of",
     "adjust",
+    "announced_now",
     "arrive",
     "availability",
     "available",
@@ -79,6 +82,7 @@ __all__ = [
     "risen_now",
     "sell_fact",
     "shelf_needs",
+    "to_come",
     "within_caps",
 ]
 
@@ -88,6 +92,18 @@ def accounts_of(work: Work, sku: str) -> list[int]:
     ids = [row.id for row in work.select(STOCKS, "sku = ? order by place", sku)]
     work.prefetch(ledger.ACCOUNTS, ids)
     return ids
+
+
+def to_come(work: Work, sku: str, since: str, limit: int) -> list[Expected]:
+    """What of a product is announced for days from `since` on and did not come yet, by day; asks the tables."""
+    return work.select(
+        EXPECTED, "sku = ? and amount > met and day >= ? order by day, place, reference limit ?", sku, since, limit
+    )
+
+
+def announced_now(work: Work) -> set[str]:
+    """Products of which the command at work changed what is to come."""
+    return {row.sku for row in work.changed(EXPECTED)}
 
 
 def risen_now(work: Work) -> set[str]:

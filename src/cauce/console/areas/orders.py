@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from cauce.commerce.bookings import api as bookings
+from cauce.commerce.fulfilment import api as fulfilment
 from cauce.commerce.orders import questions, rules
 from cauce.commerce.orders.changing import Advance, Cancel, Change, Return
 from cauce.commerce.orders.placing import Confirm
@@ -142,7 +143,12 @@ def _shown(visit: Visit, refused: CauceError | None = None) -> Mapping[str, Any]
     if refused is None:
         visit.look("order.seen", head.number)
     sight = sight_of(visit.actor)
-    lines = [parts.line(visit, one, head.currency, confirmed=bool(head.confirmed)) for one in whole.lines]
+    expected = fulfilment.expected_of(commerce, head.id)
+    lines = [
+        parts.line(visit, one, head.currency, confirmed=bool(head.confirmed))
+        | {"expected": visit.words.moment(expected[one.line]) if one.line in expected else ""}
+        for one in whole.lines
+    ]
     taken = head.captured - head.refunded
     return {
         "order": parts.card(visit, head),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from cauce.client.types.basics import Nothing, Page
 from cauce.commerce.baskets.api import Asked
 from cauce.commerce.bookings.ahead import OrderAhead
 from cauce.commerce.catalogue import api as catalogue
+from cauce.commerce.fulfilment import api as fulfilment
 from cauce.commerce.orders import changing, outside, paying, placing, questions
 from cauce.errors import Conflict, DefinitionInvalid, Ended, NotFound, Shortage
 from cauce.http.api.baskets import shown
@@ -48,7 +50,8 @@ def head_of(head: questions.Head, sight: Sight) -> types.OrderHead:
     )
 
 
-def order_of(whole: questions.Whole, sight: Sight) -> types.Order:
+def order_of(whole: questions.Whole, sight: Sight, expected: Mapping[int, int]) -> types.Order:
+    """An order as it stands; `expected` is when lines of it that wait can be had (`fulfilment.expected_of`)."""
     return types.Order(
         head=head_of(whole.head, sight),
         contact={name: str(sight.trait(name, value)) for name, value in whole.contact.items()},
@@ -58,13 +61,13 @@ def order_of(whole: questions.Whole, sight: Sight) -> types.Order:
         backorder=whole.backorder,
         source_id=whole.source_id,
         note=sight.why(whole.note, free=True) if whole.note else "",
-        lines=[line_of(line) for line in whole.lines],
+        lines=[line_of(line, expected.get(line.line, 0)) for line in whole.lines],
         payments=[payment_of(payment) for payment in whole.payments],
         to_refund_minor=whole.to_refund,
     )
 
 
-def line_of(line: questions.LineShown) -> types.OrderLine:
+def line_of(line: questions.LineShown, expected: int) -> types.OrderLine:
     return types.OrderLine(
         line=line.line,
         ref=line.ref,
@@ -78,6 +81,7 @@ def line_of(line: questions.LineShown) -> types.OrderLine:
         total_minor=line.total,
         amounts=line.amounts,
         parts=[types.OrderPart(place=part.place, amounts=part.amounts) for part in line.parts],
+        expected=told_if_any(expected),
     )
 
 
@@ -157,7 +161,8 @@ def board(call: Call[types.OrdersBoardQuery, None]) -> types.OrdersBoard:
 
 
 def get(call: AnyCall) -> types.Order:
-    return order_of(questions.whole(call.platform.commerce, _id(call)), sight_of(call.actor))
+    commerce, id_ = call.platform.commerce, _id(call)
+    return order_of(questions.whole(commerce, id_), sight_of(call.actor), fulfilment.expected_of(commerce, id_))
 
 
 def history(call: AnyCall) -> types.OrderHistory:
