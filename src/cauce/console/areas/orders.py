@@ -146,7 +146,7 @@ def _shown(visit: Visit, refused: CauceError | None = None) -> Mapping[str, Any]
     expected = fulfilment.expected_of(commerce, head.id)
     lines = [
         parts.line(visit, one, head.currency, confirmed=bool(head.confirmed))
-        | {"expected": visit.words.moment(expected[one.line]) if one.line in expected else ""}
+        | {"expected": expected.get(one.line, 0)}
         for one in whole.lines
     ]
     taken = head.captured - head.refunded
