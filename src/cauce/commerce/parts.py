@@ -14,7 +14,7 @@ from cauce.commerce.bookings.store import BOOKINGS
 from cauce.commerce.catalogue import api as catalogue
 from cauce.commerce.fulfilment import api as fulfilment
 from cauce.commerce.fulfilment import erasing as collected
-from cauce.commerce.fulfilment.store import HANDED
+from cauce.commerce.fulfilment.store import DESK_BACKS, HANDED
 from cauce.commerce.ledger import api as ledger
 from cauce.commerce.loyalty import adjusting
 from cauce.commerce.loyalty import api as loyalty
@@ -96,7 +96,7 @@ def erasing(reader: Reader, owners: tuple[str, ...]) -> Iterator[Command]:
     yield from told.found(reader, owners)
 
 
-FOLLOWED: frozenset[Records[Any]] = frozenset({BOOKINGS, HANDED, *orders.CHANGED})
+FOLLOWED: frozenset[Records[Any]] = frozenset({BOOKINGS, DESK_BACKS, HANDED, *orders.CHANGED})
 """Tables whose changes others follow, so that a command that touches none of them (a reservation) asks nobody."""
 
 

@@ -14,7 +14,7 @@ from cauce.commerce.fulfilment.api import Came, CameOfReceipt, HandOver, Keys, R
 from cauce.commerce.loyalty import api as loyalty
 from cauce.commerce.loyalty.ordering import EarnOrders
 from cauce.commerce.loyalty.programmes import ApplyProgramme
-from cauce.commerce.orders.api import Advance, Change, NewLine, PlaceOrder
+from cauce.commerce.orders.api import Advance, Cancel, Change, NewLine, PlaceOrder
 from cauce.commerce.stock.facts import Entry
 from cauce.commerce.stock.keeping import Receive
 from cauce.commerce.tills import returning
@@ -192,7 +192,7 @@ def test_one_return_whoever_tells_of_it_in_any_order(steps: list[str], pieces: i
     desk = Desk()
     more = {"order_id": desk.number} if names_order else {}
     sold = {**receipt(7, **more), "receipt_id": "7"}
-    for number, step in enumerate(steps):
+    for step in steps:
         if step == "hand over":
             desk.hand_over()
         elif step == "till by order":
@@ -205,7 +205,7 @@ def test_one_return_whoever_tells_of_it_in_any_order(steps: list[str], pieces: i
         elif step == "desk":
             came = Came(line=1, amount=1_000)
             desk.tried(TakeBack(order=desk.number, place="S2", lines=(came,)))
-        elif step == "desk by receipt" and "hand over" in steps[:number]:  # a desk knows what a desk has done
+        elif step == "desk by receipt":
             line = CameOfReceipt(sku="A", amount=1_000, bought=BOUGHT)
             desk.tried(TakeBackReceipt(receipt="7", sold_at="S1", place="S2", lines=(line,)))
         elif step == "again":
@@ -216,6 +216,79 @@ def test_one_return_whoever_tells_of_it_in_any_order(steps: list[str], pieces: i
     assert line["returned"] >= pieces * 1_000
     desk.check()
     desk.close()
+
+
+def came_to_desk(desk: Desk, place: str, condition: str = "sellable", amount: int = 1_000) -> bool:
+    """A desk takes pieces back against the receipt; whether it could."""
+    line = CameOfReceipt(sku="A", amount=amount, bought=BOUGHT, condition=condition)
+    return desk.tried(TakeBackReceipt(receipt="7", sold_at="S1", place=place, lines=(line,), by="eva"))
+
+
+def told_in_order(steps: list[str], *, names_order: bool) -> tuple[Any, ...]:
+    """All that is known in the end, after the same facts in some order."""
+    desk = Desk()
+    sold = {**receipt(7, **({"order_id": desk.number} if names_order else {})), "receipt_id": "7"}
+    for step in steps:
+        if step == "hand over":
+            desk.hand_over()
+        elif step == "receipt":
+            desk.tell("Receipt Issued", **sold)
+            desk.follow()
+        elif step == "whole":
+            assert came_to_desk(desk, "S2")
+        elif step == "broken":
+            assert came_to_desk(desk, "S1", "damaged")
+    assert not came_to_desk(desk, "S2"), "no more can come back than was bought"
+    desk.check() if "broken" not in steps else None
+    rows = desk.commerce.select
+    found = (
+        desk.line(),
+        desk.shelf(),
+        sorted(rows("select place, amount, became from order_history where became = 'returned'")),
+        rows("select receipt, sku, bought, returned from receipt_back where returned > 0"),
+        rows("select 1 from till_return where waits <> '[]' or plain <> '[]'"),
+    )
+    desk.close()
+    return found
+
+
+@settings(max_examples=30)
+@given(st.permutations(["hand over", "receipt", "whole", "broken"]), st.booleans())
+def test_what_a_desk_took_back_is_the_same_whatever_was_told_first(steps: list[str], names_order: bool) -> None:
+    line, shelf, back, of_receipts, left = told_in_order(steps, names_order=names_order)
+    assert line == {"ready": 0, "shipped": 0, "collected": 0, "returned": BOUGHT, "cancelled": 0}
+    assert {key: amount for key, amount in shelf.items() if amount} == {
+        ("A", "S1", "free"): 8_000, ("A", "S2", "free"): 1_000, ("A", "S1", "damaged"): 1_000,
+        ("A", "S1", "supplier"): -10_000,
+    }  # fmt: skip
+    assert back == [("S1", 1_000, "returned"), ("S2", 1_000, "returned")]
+    assert of_receipts == left == []
+
+
+def test_what_a_desk_took_back_of_more_than_an_order_goes_to_both(desk: Desk) -> None:
+    line = CameOfReceipt(sku="A", amount=3_000, bought=5_000)
+    assert desk.tried(TakeBackReceipt(receipt="7", sold_at="S1", place="S2", lines=(line,)))
+    desk.tell("Receipt Issued", **{**receipt(7, products=[{"sku": "A", "quantity": 5, "price": 10.0}]),
+                                   "receipt_id": "7"})  # fmt: skip
+    desk.follow()
+    desk.hand_over()
+    assert desk.line()["returned"] == BOUGHT
+    assert desk.shelf()["A", "S2", "free"] == 3_000
+    assert desk.shelf()["A", "S1", "sold"] == 2_000
+    assert fulfilment.returned_of_receipt(desk.commerce, "S1", "7") == {"A": 1_000}
+    line = CameOfReceipt(sku="A", amount=2_000, bought=5_000)
+    assert desk.tried(TakeBackReceipt(receipt="7", sold_at="S1", place="S2", lines=(line,)))
+    assert not came_to_desk(desk, "S2")
+
+
+def test_what_a_desk_took_back_of_an_order_that_is_given_up_stays_in_the_stock(desk: Desk) -> None:
+    desk.tell("Receipt Issued", **{**receipt(7, order_id=desk.number), "receipt_id": "7"})
+    desk.follow()
+    assert came_to_desk(desk, "S2")
+    assert desk.line()["returned"] == 0
+    desk.commerce.do(Cancel(order=desk.order))
+    assert desk.line()["cancelled"] == BOUGHT
+    assert desk.shelf()["A", "S2", "free"] == 1_000
 
 
 @pytest.mark.parametrize("is_first", [True, False])
@@ -308,6 +381,10 @@ def what_became_an_orders_stays_the_tills(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(returning, "_take_over", lambda work, name: None)
 
 
+def a_desk_return_before_its_hand_over_stays_the_stocks(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(fulfilment, "desk_backs_now", lambda work: [])
+
+
 def points_are_taken_back_twice(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(loyalty, "forget_return", lambda work, document, return_id: None)
 
@@ -317,6 +394,10 @@ def points_are_taken_back_twice(patch: pytest.MonkeyPatch) -> None:
     ("plant", "judge"),
     [
         (points_are_taken_back_twice, test_points_of_a_return_are_taken_back_once_whatever_is_told_first),
+        (
+            a_desk_return_before_its_hand_over_stays_the_stocks,
+            test_what_a_desk_took_back_is_the_same_whatever_was_told_first,
+        ),
         (till_returns_know_no_orders, test_one_return_whoever_tells_of_it_in_any_order),
         (over_return_of_a_receipt, test_desk_and_till_return_no_more_of_a_receipt_than_it_says),
         (a_return_before_its_hand_over_is_lost, test_one_return_whoever_tells_of_it_in_any_order),

@@ -47,6 +47,8 @@ from cauce.commerce.fulfilment.returning import (
     TakeBack,
     TakeBackReceipt,
     TakenBack,
+    desk_backs_now,
+    is_of_order,
     told_back,
 )
 from cauce.commerce.fulfilment.rules import codes
@@ -63,7 +65,18 @@ from cauce.commerce.fulfilment.rules.sourcing import VERDICTS, Choice, Verdict
 from cauce.commerce.fulfilment.ruling import ACTIONS as _RULING
 from cauce.commerce.fulfilment.ruling import Applied, ApplyRules
 from cauce.commerce.fulfilment.sourcing import InForce, Sourced, Wanted, Wish, in_force, sourced
-from cauce.commerce.fulfilment.store import CHOICES, HANDED, PARCELS, PICKUPS, RULES, TABLES, Handed, Pickup, Rows
+from cauce.commerce.fulfilment.store import (
+    CHOICES,
+    HANDED,
+    PARCELS,
+    PICKUPS,
+    RULES,
+    TABLES,
+    DeskBack,
+    Handed,
+    Pickup,
+    Rows,
+)
 from cauce.commerce.orders import api as orders
 from cauce.commerce.orders.api import COLLECTED_KINDS, receipt_number
 from cauce.commerce.transact.asking import marks
@@ -88,6 +101,7 @@ __all__ = [
     "ChooseDesk",
     "DateWaiting",
     "Dated",
+    "DeskBack",
     "Fault",
     "HandOver",
     "HandedOver",
@@ -126,6 +140,7 @@ __all__ = [
     "choices",
     "codes",
     "counts",
+    "desk_backs_now",
     "desk_of",
     "expected_of",
     "first_served",
@@ -137,6 +152,7 @@ __all__ = [
     "handed_with",
     "has_risen",
     "in_force",
+    "is_of_order",
     "is_same_receipt",
     "noted",
     "order_id",

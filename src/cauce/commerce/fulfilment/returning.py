@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from cauce.commerce.catalogue import api as catalogue
-from cauce.commerce.fulfilment.store import BACKS, TOLD_BACK, Back, ToldBack
+from cauce.commerce.fulfilment.store import BACKS, DESK_BACKS, TOLD_BACK, Back, DeskBack, ToldBack
 from cauce.commerce.orders import api as orders
 from cauce.commerce.orders.api import Move, Note
 from cauce.commerce.stock import api as stock
@@ -109,20 +109,38 @@ def take_back_receipt(work: Work, command: TakeBackReceipt) -> TakenBack:
     left: dict[str, int] = {}
     rest: list[tuple[str, int]] = []
     for one in command.lines:
-        ordered, of_orders, left_of_orders = _back_to_orders(work, command, one)
-        left[one.sku] = left_of_orders + one.bought - of_orders
+        ordered, of_orders = _back_to_orders(work, command, one)
         more = one.amount - ordered
-        if not more:
-            continue
-        row = _counted(work, command, one, more, of_orders)
-        left[one.sku] = left_of_orders + row.bought - row.returned - _told(work, command, one.sku)
-        entry = Entry(one.sku, command.place, more, channel=command.channel, reference=command.receipt, by=command.by)
-        stock.give_back(work, entry, sold_at=command.sold_at, is_damaged=one.condition == "damaged")
-        rest.append((one.sku, more))
+        bought, returned = _counted(work, command, one, more, of_orders)
+        left[one.sku] = max(0, bought - returned)
+        if more:
+            _kept(work, command, one, more)
+            rest.append((one.sku, more))
     if rest:
         _tell(work, command, rest)
-    left = {sku: max(0, amount) for sku, amount in left.items()}
     return TakenBack(number=command.receipt, amount=sum(one.amount for one in command.lines), left=left)
+
+
+def _kept(work: Work, command: TakeBackReceipt, one: CameOfReceipt, amount: int) -> None:
+    """What is of no order that is known goes back to the stock; which return it was is kept for when one is."""
+    is_damaged = one.condition == "damaged"
+    entry = Entry(one.sku, command.place, amount, channel=command.channel, reference=command.receipt, by=command.by)
+    stock.give_back(work, entry, sold_at=command.sold_at, is_damaged=is_damaged)
+    work.append(DESK_BACKS, DeskBack(
+        work.number("receipt_desk_back"), command.sold_at, orders.receipt_number(command.receipt), one.sku, amount,
+        command.place, int(is_damaged), command.channel, work.now, command.by,
+    ))  # fmt: skip
+
+
+def desk_backs_now(work: Work) -> list[DeskBack]:
+    """Returns at desks by the command at work that went to the stock."""
+    return work.changed(DESK_BACKS)
+
+
+def is_of_order(work: Work, place: str, receipt: str, sku: str, amount: int) -> None:
+    """So much of what desks took back of a receipt turned out to be of an order, whose lines account for it now."""
+    row = work.need(BACKS, place, orders.receipt_number(receipt), sku)
+    work.put(BACKS, row._replace(returned=row.returned - amount))
 
 
 def told_back(work: Work, place: str, receipt: str, sku: str, amount: int) -> int:
@@ -139,43 +157,44 @@ def told_back(work: Work, place: str, receipt: str, sku: str, amount: int) -> in
     return new
 
 
-def _back_to_orders(work: Work, command: TakeBackReceipt, one: CameOfReceipt) -> tuple[int, int, int]:
-    """What of it came back to lines of the receipt's orders, how much of it they are of in all, and what may still."""
-    left, of_orders, left_of_orders = one.amount, 0, 0
+def _back_to_orders(work: Work, command: TakeBackReceipt, one: CameOfReceipt) -> tuple[int, int]:
+    """What of it came back now to lines of the receipt's orders, and what by now came back to them in all."""
+    left, returned = one.amount, 0
     why = command.why.strip()[:TEXT_MAX] or one.condition
     note = Note(command.by, command.channel, why, command.place, damaged=one.condition == "damaged")
     for order in orders.of_receipt(work, command.sold_at, command.receipt):
         for line in orders.lines_of(work, order):
             if line.sku != one.sku:
                 continue
-            given = line.delivered + line.collected
-            back = min(left, given)
+            back = min(left, line.delivered + line.collected)
             if back:
                 orders.change(work, order.id, [Move(line.line, "returned", back, "", ("delivered", "collected"))], note)
             left -= back
-            of_orders += line.amount
-            left_of_orders += given - back
-    return one.amount - left, min(of_orders, one.bought), left_of_orders
+            returned += line.returned + back
+    return one.amount - left, returned
 
 
-def _counted(work: Work, command: TakeBackReceipt, one: CameOfReceipt, amount: int, of_orders: int) -> Back:
-    """The receipt's product with what came back now. What it said at first stays: later claims change nothing.
+def _counted(work: Work, command: TakeBackReceipt, one: CameOfReceipt, amount: int, of_orders: int) -> tuple[int, int]:
+    """What the receipt says was bought of a product, and what of it came back in all, with `amount` that does now.
 
-    `of_orders` of what the receipt says are of orders, and come back to them.
+    What it said at first stays: later claims change nothing. `of_orders` of it came back to lines of orders.
     """
-    if one.bought <= 0:
-        raise DefinitionInvalid(f"expected what was bought of {one.sku[:80]!r} to be above 0, got {one.bought}")
     number = orders.receipt_number(command.receipt)
     before = work.get(BACKS, command.sold_at, number, one.sku)
-    bought = before.bought if before else one.bought - of_orders
-    returned = (before.returned if before else 0) + _told(work, command, one.sku)
-    if returned + amount > bought:
+    if before is None and not amount:
+        return one.bought, of_orders
+    if one.bought <= 0:
+        raise DefinitionInvalid(f"expected what was bought of {one.sku[:80]!r} to be above 0, got {one.bought}")
+    row = before or Back(command.sold_at, number, one.sku, one.bought, 0, work.now)
+    returned = row.returned + _told(work, command, one.sku) + of_orders
+    if amount and returned + amount > row.bought:
         raise Conflict(
-            f"{bought} thousandths of {one.sku} were bought with receipt {command.receipt}, "
+            f"{row.bought} thousandths of {one.sku} were bought with receipt {command.receipt}, "
             f"{returned} came back, {amount} more cannot",
         )
-    row = before or Back(command.sold_at, number, one.sku, bought, 0, work.now)
-    return work.put(BACKS, row._replace(returned=row.returned + amount, at=work.now))
+    if amount:
+        work.put(BACKS, row._replace(returned=row.returned + amount, at=work.now))
+    return row.bought, returned + amount
 
 
 def _told(work: Work, command: TakeBackReceipt, sku: str) -> int:

@@ -106,7 +106,10 @@ class Parcel(NamedTuple):
 
 
 class Back(NamedTuple):
-    """What of a till's receipt (by the place and number that it was sold under) came back of a product."""
+    """What of a till's receipt (by the place and number that it was sold under) came back of a product at desks.
+
+    `bought` is what the receipt says, `returned` what of it no line of an order accounts for.
+    """
 
     place: str
     receipt: str
@@ -114,6 +117,24 @@ class Back(NamedTuple):
     bought: int
     returned: int
     at: int
+
+
+class DeskBack(NamedTuple):
+    """One return at a desk of a product of a till's receipt, as far as no order was known that it is of; key as `Back`.
+
+    `came_to` is where the goods are now, `damaged` 1 when they are not to be sold again.
+    """
+
+    id: int
+    place: str
+    receipt: str
+    sku: str
+    amount: int
+    came_to: str
+    damaged: int
+    channel: str
+    at: int
+    by: str
 
 
 class ToldBack(NamedTuple):
@@ -173,6 +194,7 @@ DESKS = records("pickup_desk", DeskOf)
 HANDED = records("pickup_handed", Handed, indexes=(("order_id",),), sealed=True)
 PARCELS = records("order_parcel", Parcel, key_columns=3, sealed=True)
 BACKS = records("receipt_back", Back, key_columns=3, checks=("bought > 0", "returned >= 0", "returned <= bought"))
+DESK_BACKS = records("receipt_desk_back", DeskBack, checks=("amount > 0",), sealed=True)
 TOLD_BACK = records("receipt_told_back", ToldBack, key_columns=3, checks=("amount >= 0",))
 BACKORDERS = records("backorder_line", BackorderedLine, key_columns=2, indexes=(("sku", "order_id"),))
 AWAITED = records("backorder_product", Awaited, indexes=(("due",), ("undated",)), checks=("lines >= 0", "rose >= 0"))
@@ -180,6 +202,7 @@ RULES = records("sourcing_rules", RulesRow, sealed=True)
 TABLES: tuple[Table, ...] = tuple(
     each.table
     for each in (
-        PICKUPS, CHOICES, CODES, TRIES, DESKS, HANDED, PARCELS, BACKS, TOLD_BACK, BACKORDERS, AWAITED, RULES,
+        PICKUPS, CHOICES, CODES, TRIES, DESKS, HANDED, PARCELS, BACKS, DESK_BACKS, TOLD_BACK, BACKORDERS, AWAITED,
+        RULES,
     )
 )  # fmt: skip

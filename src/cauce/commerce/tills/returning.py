@@ -1,8 +1,10 @@
-"""Goods that tills say came back: of an order that is known here its lines are returned, of anything else the stock.
+"""Goods that came back with a receipt or an order's number: to the lines of an order that is known, else to the stock.
 
 A return has one effect, whatever order the news come in. Goods of an order come back to its lines, never more than the
 customer was given: what a desk took back already comes back no second time, and what the desk has not recorded as
-handed over yet waits until it has. When a receipt turns out to be of an order, what its returns did is taken over.
+handed over yet waits until it has. When a receipt turns out to be of an order, what its returns did is taken over. A
+desk's return with a receipt of which no order is known is one of them: it comes first, and nothing of it is dropped,
+for the goods lie there.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from cauce.commerce.orders.api import Move, Note
 from cauce.commerce.stock.api import DAMAGED, FREE, SOLD, place_of
 from cauce.commerce.stock.facts import Entry, Side, carried
 from cauce.commerce.tills import ordering
-from cauce.commerce.tills.deeds import Return
+from cauce.commerce.tills.deeds import Return, Where
 from cauce.commerce.tills.store import (
     RECEIPTS,
     RETURNS,
@@ -36,6 +38,8 @@ NAME_CHARACTERS_MAX = 200
 NAMED_MAX = 200
 """Returns of one receipt or order that are remembered."""
 Lines = list[tuple[str, int]]
+_DESK = f"desk{SEPARATOR}"
+"""How the keys of desks' returns begin; those of tills begin with *return*."""
 
 
 def came(work: Work, deed: Return, lines: Iterable[tuple[str, int]]) -> None:
@@ -48,6 +52,20 @@ def came(work: Work, deed: Return, lines: Iterable[tuple[str, int]]) -> None:
     _put(work, _carried_out(work, deed, row, wanted))
     for name in names:
         _remember(work, name, row.id)
+
+
+def desk_took_back(work: Work, back: fulfilment.DeskBack) -> None:
+    """A desk took goods back with a receipt, to the stock: they go to the orders that it is of once those are known."""
+    where = Where(0, back.by or "desk", back.channel, "", back.at)
+    deed = Return(
+        where=where, key=f"{_DESK}{back.id}", place=back.came_to, number=back.receipt, lines=(), sold_at=back.place,
+        is_damaged=bool(back.damaged), receipt=back.receipt,
+    )  # fmt: skip
+    row = _row(work, deed)
+    _put(work, row._replace(plain=_json([(back.sku, back.amount)])))
+    name = _receipt_name(back.place, back.receipt)
+    _remember(work, name, row.id)
+    _take_over(work, name)
 
 
 def is_orders(work: Work, deed: Return) -> bool:
@@ -83,20 +101,23 @@ def order_changed(work: Work, order_id: int) -> None:
     if waiting is None:
         return
     still = []
-    for id_ in msgspec.json.decode(waiting.returns, type=list[int]):
-        row = work.need(RETURNS, id_)
+    for row in _rows(work, waiting):
         deed = msgspec.json.decode(row.deed, type=Return)
         waits = []
+        plain = msgspec.json.decode(row.plain, type=Lines)
         for order, sku, amount in msgspec.json.decode(row.waits, type=list[tuple[int, str, int]]):
             left = amount
             if order == order_id:
                 left -= _brought_back(work, orders.order(work, order), sku, amount, deed)
-                left = min(left, _open(work, orders.order(work, order), sku))
+                over = max(0, left - _open(work, orders.order(work, order), sku))
+                if over and _is_desks(deed) and (moved := _given_back(work, deed, sku, over)):
+                    plain.append((sku, moved))
+                left -= over
             if left:
                 waits.append((order, sku, left))
-        work.put(RETURNS, row._replace(waits=_json(waits)))
+        work.put(RETURNS, row._replace(waits=_json(waits), plain=_json(plain)))
         if any(order == order_id for order, _, _ in waits):
-            still.append(id_)
+            still.append(row.id)
     if still:
         work.put(RETURNS_NAMED, waiting._replace(returns=_json(still)))
     else:
@@ -125,7 +146,7 @@ def _carried_out(work: Work, deed: Return, row: Returned, lines: Lines) -> Retur
                 left -= waiting
         if having and is_named:
             row = row._replace(is_ours=int(row.is_ours or any(not order.source for order in having)))
-        elif left and (moved := _given_back(work, deed, sku, left)):
+        if (_is_desks(deed) or not (having and is_named)) and left and (moved := _given_back(work, deed, sku, left)):
             plain.append((sku, moved))
     for order_id in dict.fromkeys(order for order, _, _ in waits):
         _remember(work, _waiting_name(order_id), row.id)
@@ -135,7 +156,7 @@ def _carried_out(work: Work, deed: Return, row: Returned, lines: Lines) -> Retur
 def _given_back(work: Work, deed: Return, sku: str, amount: int) -> int:
     """Goods came back to where they now are, and leave the books of where they were sold; how many of them are new."""
     place, number = _receipt_of(work, deed)
-    if number:
+    if number and not _is_desks(deed):
         amount = fulfilment.told_back(work, place, number, sku, amount)
     if amount:
         target = DAMAGED if deed.is_damaged else FREE
@@ -150,9 +171,13 @@ def _taken_back(work: Work, deed: Return, sku: str, amount: int) -> bool:
     if deed.is_damaged and ledger.account(work, place_of(sku, deed.place, DAMAGED)).available < amount:
         return False
     carried(work, _entry(deed, sku, amount), Side(deed.place, target), Side(place, SOLD), "returned")
-    if number:
+    if number and not _is_desks(deed):
         fulfilment.told_back(work, place, number, sku, -amount)
     return True
+
+
+def _is_desks(deed: Return) -> bool:
+    return deed.key.startswith(_DESK)
 
 
 def _entry(deed: Return, sku: str, amount: int) -> Entry:
@@ -163,8 +188,7 @@ def _entry(deed: Return, sku: str, amount: int) -> Entry:
 def _take_over(work: Work, name: str) -> None:
     """What returns under a name did to the stock, they do to the order that is known now."""
     named = work.get(RETURNS_NAMED, id_of(name))
-    for id_ in msgspec.json.decode(named.returns, type=list[int]) if named else ():
-        row = work.need(RETURNS, id_)
+    for row in _rows(work, named) if named else ():
         deed = msgspec.json.decode(row.deed, type=Return)
         if not _orders(work, deed)[0]:
             continue
@@ -204,8 +228,9 @@ def _has(work: Work, order: orders.Order, sku: str) -> bool:
 def _brought_back(work: Work, order: orders.Order, sku: str, amount: int, deed: Return) -> int:
     """How much of it comes back to lines of the order: what the customer was given, and did not bring back before."""
     where = deed.where
+    why = f"receipt {deed.receipt}" if _is_desks(deed) else f"told by {where.source}: {deed.number}"
     note = Note(
-        where.source, where.channel, f"told by {where.source}: {deed.number}"[:200], deed.place,
+        where.source, where.channel, why[:200], deed.place,
         damaged=deed.is_damaged, is_fact=True, tells=False, at=where.at,
     )  # fmt: skip
     left = amount
@@ -221,6 +246,8 @@ def _brought_back(work: Work, order: orders.Order, sku: str, amount: int, deed: 
             moves.append(Move(line.line, "returned", back, "", ("delivered", "collected")))
             orders.change(work, order.id, moves, note)
         left -= back
+    if _is_desks(deed) and amount > left:
+        fulfilment.is_of_order(work, *_receipt_of(work, deed), sku, amount - left)
     return amount - left
 
 
@@ -268,6 +295,12 @@ def _row(work: Work, deed: Return) -> Returned:
         return known
     body = msgspec.json.encode(msgspec.structs.replace(deed, lines=(), who=())).decode()
     return Returned(id_, deed.key, body, "[]", "[]", 0)
+
+
+def _rows(work: Work, named: ReturnsNamed) -> list[Returned]:
+    """The returns of a name, those of desks first."""
+    rows = [work.need(RETURNS, id_) for id_ in msgspec.json.decode(named.returns, type=list[int])]
+    return sorted(rows, key=lambda row: not row.key.startswith(_DESK))
 
 
 def _put(work: Work, row: Returned) -> None:
