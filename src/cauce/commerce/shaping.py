@@ -20,7 +20,11 @@ from cauce.errors import StorageBroken
 
 Value = int | str | bytes | float
 
-ADDED: Mapping[str, Mapping[str, Value]] = {"backorder_line": {"promised": 0}, "backorder_product": {"undated": 1}}
+ADDED: Mapping[str, Mapping[str, Value]] = {
+    "backorder_line": {"promised": 0},
+    "backorder_product": {"undated": 1},
+    "till_return": {"ours": "[]"},
+}
 """Table → column that it gained since a release → what rows have there that were written before."""
 WAS = "__was"
 HINT = "Open it with the release that wrote it, or begin anew in an empty folder: `cauce replay` rebuilds people only"

@@ -183,6 +183,42 @@ def test_points_of_a_return_are_taken_back_once_whatever_is_told_first(steps: li
     desk.close()
 
 
+@settings(max_examples=24)
+@given(st.permutations(["hand over", "receipt", "back", "earn"]))
+def test_a_return_of_an_order_s_goods_and_others_takes_the_points_of_both_back(steps: list[str]) -> None:
+    """The order earns for its two pieces of A, the receipt for B; a piece of A and all of B come back together."""
+    desk = Desk()
+    desk.commerce.do(ApplyProgramme(document=CLUB, by="test"))
+    desk.follower = desk.fresh()
+    for step in steps:
+        if step == "hand over":
+            desk.hand_over()
+        elif step == "receipt":
+            sold = receipt(7, total=5.0, products=[{"sku": "B", "quantity": 1, "price": 5.0}])
+            desk.tell("Receipt Issued", who=ANA, **{**sold, "receipt_id": "7"})
+            desk.follow()
+        elif step == "back":
+            both = [{"sku": "A", "quantity": 1, "price": 10.0}, {"sku": "B", "quantity": 1, "price": 5.0}]
+            told = {"return_id": "V1", "store_id": "S2", "original_store_id": "S1", "currency": "EUR"}
+            desk.tell("Product Returned", **told, receipt_id="7", products=both)
+            desk.follow()
+        desk.commerce.do(EarnOrders())
+    desk.commerce.do(Rewind(position=0))
+    desk.follow()
+    desk.commerce.do(EarnOrders())
+    assert desk.line()["returned"] == 1_000
+    assert points(desk) == 10
+    desk.close()
+
+
+def points_of_what_came_with_an_order_are_kept(patch: pytest.MonkeyPatch) -> None:
+    def none(work: Any, deed: Any) -> tuple[Any, ...]:
+        row = work.get(returning.RETURNS, returning._row(work, deed).id)
+        return () if row and row.is_ours else deed.lines
+
+    patch.setattr(returning, "not_of_orders", none)
+
+
 STEPS = ("hand over", "till by order", "till by receipt", "receipt", "desk", "desk by receipt", "again")
 
 
@@ -386,13 +422,17 @@ def a_desk_return_before_its_hand_over_stays_the_stocks(patch: pytest.MonkeyPatc
 
 
 def points_are_taken_back_twice(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(loyalty, "forget_return", lambda work, document, return_id: None)
+    patch.setattr(loyalty, "forget_return", lambda work, document, return_id, goods: None)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize(
     ("plant", "judge"),
     [
+        (
+            points_of_what_came_with_an_order_are_kept,
+            test_a_return_of_an_order_s_goods_and_others_takes_the_points_of_both_back,
+        ),
         (points_are_taken_back_twice, test_points_of_a_return_are_taken_back_once_whatever_is_told_first),
         (
             a_desk_return_before_its_hand_over_stays_the_stocks,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -182,9 +182,9 @@ def claw_back(
     ))  # fmt: skip
 
 
-def forget_return(work: Work, document: str, return_id: str) -> None:
-    """A return counts no more, because something else takes back what the same goods earned. Safe to repeat."""
-    earning.forget_return(work, document, return_id)
+def forget_return(work: Work, document: str, return_id: str, goods: Mapping[str, int]) -> None:
+    """So much of a return (thousandths by article) counts no more: something else takes back what it earned."""
+    earning.forget_return(work, document, return_id, goods)
 
 
 # -- as committed -----------------------------------------------------------------------------------------------

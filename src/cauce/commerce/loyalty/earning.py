@@ -7,7 +7,7 @@ moved.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -127,11 +127,27 @@ def claw_back(work: Work, command: ClawBack) -> tuple[Points, ...]:
     return tuple(answers)
 
 
-def forget_return(work: Work, document: str, id_: str) -> None:
-    """What a return took back of a purchase is given again: something else accounts for the same goods."""
-    if work.get(RETURNS, document, id_) is None:
+def forget_return(work: Work, document: str, id_: str, goods: Mapping[str, int]) -> None:
+    """What so much of a return (thousandths by article) took back is given again: something else accounts for it."""
+    row = work.get(RETURNS, document, id_)
+    if row is None:
         return
-    work.drop(RETURNS, document, id_)
+    lines = msgspec.json.decode(row.lines, type=tuple[ReturnedLine, ...])
+    left, kept = dict(goods), list[ReturnedLine]()
+    for line in lines:
+        taken = min(left.get(line.sku, 0), line.quantity)
+        if not taken:
+            kept.append(line)
+            continue
+        left[line.sku] -= taken
+        if quantity := line.quantity - taken:
+            kept.append(ReturnedLine(line.sku, quantity, line.amount * quantity // line.quantity))
+    if kept == list(lines):
+        return
+    if kept:
+        work.put(RETURNS, row._replace(lines=msgspec.json.encode(kept).decode()))
+    else:
+        work.drop(RETURNS, document, id_)
     for known in work.select(DOCUMENTS, "document = ? order by programme", document):
         _count_returns(work, work.need(PURCHASES, known.purchase), anew=True)
 

@@ -21,6 +21,7 @@ from cauce.commerce.orders.api import Move, Note
 from cauce.commerce.stock.api import DAMAGED, FREE, SOLD, place_of
 from cauce.commerce.stock.facts import Entry, Side, carried
 from cauce.commerce.tills import ordering
+from cauce.commerce.tills.deeds import Line as Bought
 from cauce.commerce.tills.deeds import Return, Where
 from cauce.commerce.tills.store import (
     RECEIPTS,
@@ -37,6 +38,8 @@ from cauce.commerce.transact.work import Work
 NAME_CHARACTERS_MAX = 200
 NAMED_MAX = 200
 """Returns of one receipt or order that are remembered."""
+WHOLE = 2**62
+"""More than ever came back: all of a product."""
 Lines = list[tuple[str, int]]
 _DESK = f"desk{SEPARATOR}"
 """How the keys of desks' returns begin; those of tills begin with *return*."""
@@ -68,10 +71,21 @@ def desk_took_back(work: Work, back: fulfilment.DeskBack) -> None:
     _take_over(work, name)
 
 
-def is_orders(work: Work, deed: Return) -> bool:
-    """Whether the lines of an order of our own account for a return, and with them its points."""
+def not_of_orders(work: Work, deed: Return) -> tuple[Bought, ...]:
+    """Lines of a return as far as no order of our own accounts for them, and for their points."""
     row = work.get(RETURNS, _row(work, deed).id)
-    return bool(row and row.is_ours)
+    ours = _ours(row) if row else {}
+    found = []
+    for line in deed.lines:
+        amount = abs(line.amount)
+        taken = min(ours.get(line.sku, 0), amount)
+        if not taken:
+            found.append(line)
+            continue
+        ours[line.sku] -= taken
+        if left := amount - taken:
+            found.append(msgspec.structs.replace(line, amount=left, price=line.price * left // amount))
+    return tuple(found)
 
 
 def points_of(deed: Return) -> tuple[str, str]:
@@ -137,15 +151,16 @@ def _carried_out(work: Work, deed: Return, row: Returned, lines: Lines) -> Retur
         having = [order for order in of if _has(work, order, sku)]
         for order in having:
             back = _brought_back(work, order, sku, left, deed)
-            row = row._replace(is_ours=int(row.is_ours or (back > 0 and not order.source)))
+            if back and not order.source:
+                row = _with_ours(row, sku, back)
             left -= back
         for order in having if is_named else ():
             waiting = min(left, _open(work, orders.order(work, order.id), sku))
             if waiting:
                 waits.append((order.id, sku, waiting))
                 left -= waiting
-        if having and is_named:
-            row = row._replace(is_ours=int(row.is_ours or any(not order.source for order in having)))
+        if is_named and any(not order.source for order in having):
+            row = _with_ours(row, sku, WHOLE)
         if (_is_desks(deed) or not (having and is_named)) and left and (moved := _given_back(work, deed, sku, left)):
             plain.append((sku, moved))
     for order_id in dict.fromkeys(order for order, _, _ in waits):
@@ -199,8 +214,10 @@ def _take_over(work: Work, name: str) -> None:
         if goes:
             after = _carried_out(work, deed, row._replace(plain=_json(stays)), goes)
             _put(work, after)
-            if after.is_ours and not row.is_ours:  # from now on the order's history takes its points back
-                loyalty.forget_return(work, *points_of(deed))
+            before = _ours(row)
+            ours = {sku: amount - before.get(sku, 0) for sku, amount in _ours(after).items()}
+            if any(ours.values()):  # from now on the order's history takes their points back
+                loyalty.forget_return(work, *points_of(deed), ours)
 
 
 # -- orders -----------------------------------------------------------------------------------------------------------
@@ -294,13 +311,24 @@ def _row(work: Work, deed: Return) -> Returned:
     if known is not None:
         return known
     body = msgspec.json.encode(msgspec.structs.replace(deed, lines=(), who=())).decode()
-    return Returned(id_, deed.key, body, "[]", "[]", 0)
+    return Returned(id_, deed.key, body, "[]", "[]", 0, "[]")
 
 
 def _rows(work: Work, named: ReturnsNamed) -> list[Returned]:
     """The returns of a name, those of desks first."""
     rows = [work.need(RETURNS, id_) for id_ in msgspec.json.decode(named.returns, type=list[int])]
     return sorted(rows, key=lambda row: not row.key.startswith(_DESK))
+
+
+def _ours(row: Returned) -> dict[str, int]:
+    """What of a return orders of our own account for, by product."""
+    return dict(msgspec.json.decode(row.ours, type=Lines))
+
+
+def _with_ours(row: Returned, sku: str, amount: int) -> Returned:
+    ours = _ours(row)
+    ours[sku] = min(WHOLE, ours.get(sku, 0) + amount)
+    return row._replace(is_ours=1, ours=_json(list(ours.items())))
 
 
 def _put(work: Work, row: Returned) -> None:

@@ -29,16 +29,16 @@ def earned(work: Work, deed: Sale) -> None:
 def clawed_back(work: Work, deed: Return) -> None:
     """What a return takes back of what its purchase earned, also when that is told later.
 
-    Of an order of our own it is the order's history that says so.
+    Of goods of an order of our own it is the order's history that says so; of what else came with them the return.
     """
-    if returning.is_orders(work, deed):
-        return
     document, key = returning.points_of(deed)
+    others = returning.not_of_orders(work, deed)
     lines = tuple(
-        loyalty.ReturnedLine(line.sku or line.items[0], abs(line.amount), abs(line.price)) for line in deed.lines
+        loyalty.ReturnedLine(line.sku or line.items[0], abs(line.amount), abs(line.price)) for line in others
     )[:LINES_MAX]
-    if document and (lines or deed.total > 0):
-        amount = 0 if lines else deed.total
+    is_whole = not deed.lines and deed.total > 0
+    if document and (lines or is_whole):
+        amount = deed.total if is_whole else 0
         loyalty.claw_back(work, document, key, deed.where.at, lines=lines, amount=amount)
 
 

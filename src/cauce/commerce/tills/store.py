@@ -59,8 +59,8 @@ class Returned(NamedTuple):
     """Goods that a till says came back. `id` is a hash of `key`; `deed` is JSON of the fact without its lines.
 
     `plain` is JSON of [sku, thousandths] that went to the stock because no order is known that they are of; `waits` of
-    [order id, sku, thousandths] that the order's customer has not been given yet, as far as is known; `is_ours` is 1
-    when an order of our own accounts for it.
+    [order id, sku, thousandths] that the order's customer has not been given yet, as far as is known; `ours` of
+    [sku, thousandths] that orders of our own account for, and `is_ours` is 1 when there are any.
     """
 
     id: int
@@ -69,6 +69,7 @@ class Returned(NamedTuple):
     plain: str
     waits: str
     is_ours: int
+    ours: str
 
 
 class ReturnsNamed(NamedTuple):
