@@ -186,7 +186,7 @@ def test_points_of_a_return_are_taken_back_once_whatever_is_told_first(steps: li
 @settings(max_examples=24)
 @given(st.permutations(["hand over", "receipt", "back", "earn"]))
 def test_a_return_of_an_order_s_goods_and_others_takes_the_points_of_both_back(steps: list[str]) -> None:
-    """The order earns for its two pieces of A, the receipt for B; a piece of A and all of B come back together."""
+    """An order of two pieces of A is paid at the till, with B; a piece of A and all of B come back together."""
     desk = Desk()
     desk.commerce.do(ApplyProgramme(document=CLUB, by="test"))
     desk.follower = desk.fresh()
@@ -194,7 +194,8 @@ def test_a_return_of_an_order_s_goods_and_others_takes_the_points_of_both_back(s
         if step == "hand over":
             desk.hand_over()
         elif step == "receipt":
-            sold = receipt(7, total=5.0, products=[{"sku": "B", "quantity": 1, "price": 5.0}])
+            bought = [{"sku": "A", "quantity": 2, "price": 10.0}, {"sku": "B", "quantity": 1, "price": 5.0}]
+            sold = receipt(7, total=25.0, products=bought)
             desk.tell("Receipt Issued", who=ANA, **{**sold, "receipt_id": "7"})
             desk.follow()
         elif step == "back":
@@ -209,6 +210,20 @@ def test_a_return_of_an_order_s_goods_and_others_takes_the_points_of_both_back(s
     assert desk.line()["returned"] == 1_000
     assert points(desk) == 10
     desk.close()
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_an_order_that_is_paid_at_the_till_earns_once(desk: Desk, is_first: bool) -> None:
+    desk.commerce.do(ApplyProgramme(document=CLUB, by="test"))
+    desk.follower = desk.fresh()
+    for step in (True, False) if is_first else (False, True):
+        if step:
+            desk.tell("Receipt Issued", who=ANA, **{**receipt(7), "receipt_id": "7"})
+            desk.follow()
+        else:
+            desk.hand_over()
+        desk.commerce.do(EarnOrders())
+    assert points(desk) == 20
 
 
 def points_of_what_came_with_an_order_are_kept(patch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from cauce.commerce.orders import api as orders
 from cauce.commerce.stock.api import DAMAGED, FREE, OVERSOLD, SHRINKAGE, SOLD, SUPPLIER, shelf_needs
 from cauce.commerce.stock.counting import Count, Counted, count
 from cauce.commerce.stock.facts import Entry, Side, carried
-from cauce.commerce.tills import observing, ordering, returning
+from cauce.commerce.tills import observing, ordering, returning, rewarding
 from cauce.commerce.tills.deeds import AnyDeed, Cancel, Capture, Goods, Levels, Line, Order, Return, Sale
 from cauce.commerce.tills.store import (
     CANCELLED,
@@ -129,15 +129,17 @@ def handed_over(work: Work, handed: Handed) -> None:
     for receipt in receipts:
         if not fulfilment.is_same_receipt(handed, receipt.number, receipt.at):
             continue
-        lines = []
+        lines, of_order = [], dict[str, int]()
         for sku, amount in _read(receipt.lines):
             taken = min(left.get(sku, 0), max(0, amount))
             if taken:
                 left[sku] -= taken
+                of_order[sku] = of_order.get(sku, 0) + taken
                 _moved(work, receipt.step, _entry_of(receipt, sku, -taken))
             if amount != taken:
                 lines.append((sku, amount - taken))
         work.put(RECEIPTS, receipt._replace(lines=_written(lines)))
+        rewarding.handed_over(work, receipt, handed.id, of_order)
 
 
 def _written_as(number: str) -> list[str]:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+import msgspec
+
+from cauce.commerce.fulfilment import api as fulfilment
 from cauce.commerce.loyalty import api as loyalty
 from cauce.commerce.loyalty.ordering import line_of
 from cauce.commerce.tills import returning
 from cauce.commerce.tills.deeds import Cancel, Line, Return, Sale
-from cauce.commerce.tills.store import SEPARATOR
+from cauce.commerce.tills.store import SEPARATOR, Receipt
 from cauce.commerce.transact.work import Work
 
 LINES_MAX = 1_000
 
 
 def earned(work: Work, deed: Sale) -> None:
-    """What a receipt earns those whom it names; nothing when it names nobody."""
+    """What a receipt earns those whom it names; nothing when it names nobody, or for goods that an order earns for."""
     if not deed.who:
         return
-    lines = tuple(_lines(work, deed))[:LINES_MAX]
+    bought = deed if deed.order else _without_orders(work, deed)
+    if deed.lines and not bought.lines:
+        return
+    lines = tuple(_lines(work, bought))[:LINES_MAX]
     documents = tuple(_named(one) for one in _documents(deed))
     where = deed.where
     loyalty.earn(
@@ -46,6 +52,31 @@ def cancelled(work: Work, deed: Cancel) -> None:
     """A receipt that does not count earns nothing."""
     key = _named(deed.key.replace(SEPARATOR, "/"))
     loyalty.claw_back(work, _named(deed.cancelled.replace(SEPARATOR, "/")), key, deed.where.at, whole=True)
+
+
+def handed_over(work: Work, receipt: Receipt, handed: int, goods: Mapping[str, int]) -> None:
+    """Goods on a receipt that has earned are of an order, which earns for them; `handed` is the hand-over."""
+    lines = tuple(loyalty.ReturnedLine(sku, amount) for sku, amount in goods.items() if amount)[:LINES_MAX]
+    document = _named(receipt.key.replace(SEPARATOR, "/"))
+    if lines:
+        loyalty.claw_back(work, document, f"hand-over {handed}", receipt.at, lines=lines)
+
+
+def _without_orders(work: Work, deed: Sale) -> Sale:
+    """A receipt without goods of orders that were handed over against it: their orders earn for them."""
+    handed = fulfilment.handed_with(work, deed.place, deed.number, deed.where.at)
+    if not handed:
+        return deed
+    lines = []
+    for line in deed.lines:
+        taken = min(handed.get(line.sku, 0), max(0, line.amount))
+        if not taken:
+            lines.append(line)
+            continue
+        handed[line.sku] -= taken
+        if left := line.amount - taken:
+            lines.append(msgspec.structs.replace(line, amount=left, price=line.price * left // line.amount))
+    return msgspec.structs.replace(deed, lines=tuple(lines))
 
 
 def _documents(deed: Sale) -> Iterator[str]:
