@@ -240,3 +240,13 @@ def test_a_planted_fault_is_found(name, fault, monkeypatch):
     monkeypatch.setattr(dating, name, fault)
     with pytest.raises(AssertionError):
         played(QUEUE)
+
+
+def test_the_same_on_an_engine_that_stores(stored):
+    first, second = waits(stored, ("A", 2_000)), waits(stored, ("A", 1_000), kind="ship", place="")
+    expect(stored, "2026-11-25", 3_000)
+    assert dated(stored) == (first.number, second.number)
+    stored.do(Receive(lines=(Entry("A", "MAD", 2_000, reference="P1"),)))
+    assert dated(stored) == ()
+    assert time_of(stored, second) == moment("2026-11-26T14:00")
+    stored.check()

@@ -145,8 +145,7 @@ def _shown(visit: Visit, refused: CauceError | None = None) -> Mapping[str, Any]
     sight = sight_of(visit.actor)
     expected = fulfilment.expected_of(commerce, head.id)
     lines = [
-        parts.line(visit, one, head.currency, confirmed=bool(head.confirmed))
-        | {"expected": expected.get(one.line, 0)}
+        parts.line(visit, one, head.currency, confirmed=bool(head.confirmed)) | {"expected": expected.get(one.line, 0)}
         for one in whole.lines
     ]
     taken = head.captured - head.refunded
