@@ -11,6 +11,7 @@ import string
 import threading
 from collections.abc import Callable, Iterable
 from hashlib import sha256
+from typing import Any
 
 import msgspec
 
@@ -133,10 +134,11 @@ class Tokens:
         )  # fmt: skip
         with self._control.changing():
             self._control.execute("delete from access_token where revoked > 0 and revoked < ?", now - _YEAR)
-            others = self.list()
-            if any(one.name == name and one.account == token.account and not one.revoked for one in others):
+            living = "select 1 from access_token where name = ? and account = ? and revoked = 0 limit 1"
+            if self._control.select(living, name, token.account):
                 raise Conflict(f"there is a token {name!r} already", hint="Revoke it first, or choose another name")
-            if len(others) >= TOKENS_MAX:
+            ((others,),) = self._control.select("select count(*) from access_token")
+            if others >= TOKENS_MAX:
                 raise Conflict(f"there are {TOKENS_MAX} tokens, which is the most")
             self._control.upsert(TOKENS, [_row(_hash(secret), token)])
             details = {"id": token.id, "scopes": ", ".join(token.scopes)}
@@ -182,25 +184,12 @@ class Tokens:
 
 
 _YEAR = 365 * 86_400 * MICROSECONDS
+_SCOPES = msgspec.json.Decoder(tuple[str, ...])
 
 
-def _token(row: tuple[object, ...]) -> Token:
-    return msgspec.convert((*row[:3], msgspec.json.decode(str(row[3])), *row[4:]), _Row).token()
-
-
-class _Row(msgspec.Struct, array_like=True):
-    id: str
-    name: str
-    account: int
-    scopes: tuple[str, ...]
-    hint: str
-    created: int
-    expires: int
-    used: int
-    revoked: int
-
-    def token(self) -> Token:
-        return Token(*msgspec.structs.astuple(self))
+def _token(row: tuple[Any, ...]) -> Token:
+    id, name, account, scopes, *others = row
+    return Token(id, name, account, _SCOPES.decode(scopes), *others)
 
 
 def _row(hash_: bytes, token: Token) -> tuple[object, ...]:

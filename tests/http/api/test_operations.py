@@ -17,11 +17,11 @@ from tests.http.api.world import (
     BY_NAME,
     OPERATIONS,
     PERSONAL,
+    Values,
     address,
     client_of,
     copied,
     faults,
-    path_values,
     send,
     token,
 )
@@ -65,7 +65,7 @@ UNKNOWN = {
 
 @pytest.fixture(scope="module")
 def values(platform):
-    return path_values(platform)
+    return Values(platform)
 
 
 ENDING = {
@@ -107,7 +107,7 @@ def test_the_example_works_and_answers_as_told(request, platform, client, name):
     response = send(
         client,
         operation,
-        values := desk.chosen(platform, name, path_values(platform, who)),
+        values := desk.chosen(platform, name, Values(platform, who)),
         params=NOW.get(name, operation.parameters),
         headers={"authorization": f"Bearer {who}"},
     )
@@ -244,7 +244,7 @@ def masked(platform):
 @pytest.mark.soak
 @pytest.mark.parametrize("name", SHOWING)
 def test_personal_values_are_hidden_from_those_who_may_not_see_them(client, masked, platform, name):
-    operation, values = BY_NAME[name], path_values(platform)
+    operation, values = BY_NAME[name], Values(platform)
     parameters = {**NOW.get(name, operation.parameters)}
     if name == "people.search":
         parameters["q"] = "ana@tienda.es"

@@ -12,7 +12,7 @@ from cauce.errors import Busy, Conflict, Unreadable
 from cauce.http.api import repetition
 from cauce.http.api.repetition import ANSWER_BYTES_MAX, KEPT_SECONDS, WORKING_SECONDS_MAX, Answered, Repetition
 from cauce.model import SECOND
-from tests.http.api.world import OPERATIONS, PERSONAL, client_of, copied, path_values, send, token
+from tests.http.api.world import OPERATIONS, PERSONAL, Values, client_of, copied, send, token
 
 SECRET = b"s" * 32
 ANSWER = Answered(201, {"content-type": "application/json", "etag": '"1"'}, b'{"id": 1}')
@@ -181,11 +181,10 @@ ENDING = {"people.erase", "sources.revoke"}
 
 def test_neither_secrets_nor_personal_values_are_written_down(world, tmp_path):
     with copied(world, tmp_path / "data") as platform, client_of(platform, "owner") as client:
-        secrets, values = [], path_values(platform)
+        secrets, values = [], Values(platform)
         for number, operation in enumerate(operation for operation in OPERATIONS if operation.kept):
             if operation.name in ENDING:
                 continue
-            values = {**values, "trial": values["trial"]}
             answer = send(client, operation, values, headers={"idempotency-key": f"k{number}"})
             assert answer.status_code < 500, (operation.name, answer.text)
             told = answer.json() if answer.content else {}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -47,6 +48,7 @@ DOCUMENT = json.loads(document())
 BY_NAME = {operation.name: operation for operation in OPERATIONS}
 PERSONAL = ("ana@tienda.es", "u-ana", "García", "698765432", "612345678", "bad@tienda.es")
 """Values that only those see who may see personal data."""
+_numbers = count()
 
 
 CARD = "6000000000000007"
@@ -125,60 +127,28 @@ def client_of(platform: Platform, *scopes: str) -> Iterator[httpx.Client]:
 
 def token(platform: Platform, *scopes: str) -> str:
     """A fresh token of those scopes (permissions, or names of roles)."""
-    name = f"t{len(platform.access.tokens.list())}"
-    return platform.access.tokens.add(name, scopes or ("owner",), by="tests").secret
+    return platform.access.tokens.add(f"t{next(_numbers)}", scopes or ("owner",), by="tests").secret
 
 
 class Values(dict[str, str]):
-    """What stands for the variable parts of paths in an installation; a trial of rules is made when it is asked for."""
+    """What stands for the variable parts of paths in an installation, for whom a token belongs to.
 
-    def __init__(self, platform: Platform, found: dict[str, str]) -> None:
-        super().__init__(found)
+    Each is made when it is asked for, and kept; what an example ends is made anew each time.
+    """
+
+    def __init__(self, platform: Platform, who: str = "") -> None:
+        super().__init__(KNOWN)
         self.platform = platform
+        self.who = who
 
     def __missing__(self, name: str) -> str:
-        if name in desk_of_bookings.FRESH:
-            return desk_of_bookings.FRESH[name](self.platform)
-        if name in desk_of_stock.FRESH:
-            return desk_of_stock.FRESH[name](self.platform)
-        assert name == "trial"
-        trials = self.platform.trials
-        found = trials.list()
-        id = found[0].id if found else trials.start(self.platform.people.rules, "tests")
-        return trials.wait(id, 60).id
-
-
-def path_values(platform: Platform, who: str = "") -> Values:
-    """What stands for the variable parts of paths in this installation, for whom a token belongs to."""
-    entry = platform.quality.entries(limit=1)[0]
-    spare = platform.sources.rotate("web", by="tests")
-    made = platform.access.tokens.add(f"spare{len(platform.access.tokens.list())}", ["status.read"], by="tests")
-    found = {
-        "key": "email:ana@tienda.es",
-        "source": "web",
-        "sku": "ABR-00001-AZ",
-        "place": "S01",
-        "programme": "club",
-        "redemption": str(promised(platform)),
-        "card": "1",
-        "authorisation": str(authorised(platform)),
-        "hint": spare[-4:],
-        "secret": platform.sources.connections.add_secret("web", "shopify", "spare-secret-of-tests", by="tests").hint,
-        "system": "shopify",
-        "position": str(entry.position),
-        "contract": "track:Order Completed",
-        "trait": "firstName",
-        "computed": "carts_7_days",
-        "account": "eva",
-        "sort": "contract",
-        "token": made.token.id,
-        "statement": str(kept(platform, who)) if who else "7",
-        "order": ordered(platform),
-        "basket": "email:ana@tienda.es",
-        "line": filled(platform),
-        "resource": "bench",
-    }
-    return Values(platform, found)
+        if name in FRESH:
+            return FRESH[name](self.platform)
+        if name == "statement" and self.who:
+            self[name] = str(kept(self.platform, self.who))
+        else:
+            self[name] = MADE[name](self.platform)
+        return self[name]
 
 
 def promised(platform: Platform) -> int:
@@ -220,6 +190,54 @@ def kept(platform: Platform, who: str) -> int:
     """The id of a statement that a token keeps."""
     owner = owner_of(platform.access.by_token(who))
     return platform.questions.queries.save(owner, "kept", "select 1").id
+
+
+def tried(platform: Platform) -> str:
+    """The id of a trial of rules that has come to its end."""
+    trials = platform.trials
+    found = trials.list()
+    return trials.wait(found[0].id if found else trials.start(platform.people.rules, "tests"), 60).id
+
+
+def spare(platform: Platform) -> str:
+    """The id of a token that nobody uses."""
+    return platform.access.tokens.add(f"spare{next(_numbers)}", ["status.read"], by="tests").token.id
+
+
+def signing(platform: Platform) -> str:
+    """The hint of a secret by which a system signs what it sends."""
+    connections = platform.sources.connections
+    return connections.add_secret("web", "shopify", "spare-secret-of-tests", by="tests").hint
+
+
+KNOWN = {
+    "key": "email:ana@tienda.es",
+    "source": "web",
+    "sku": "ABR-00001-AZ",
+    "place": "S01",
+    "programme": "club",
+    "card": "1",
+    "system": "shopify",
+    "contract": "track:Order Completed",
+    "trait": "firstName",
+    "computed": "carts_7_days",
+    "account": "eva",
+    "sort": "contract",
+    "basket": "email:ana@tienda.es",
+    "resource": "bench",
+}
+MADE: dict[str, Callable[[Platform], str]] = {
+    "redemption": lambda platform: str(promised(platform)),
+    "authorisation": lambda platform: str(authorised(platform)),
+    "hint": lambda platform: platform.sources.rotate("web", by="tests")[-4:],
+    "secret": signing,
+    "position": lambda platform: str(platform.quality.entries(limit=1)[0].position),
+    "token": spare,
+    "statement": lambda platform: "7",
+    "order": ordered,
+    "line": filled,
+}
+FRESH = {**desk_of_bookings.FRESH, **desk_of_stock.FRESH, "trial": tried}
 
 
 def address(operation: Operation, values: dict[str, str]) -> str:
