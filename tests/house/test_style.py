@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from functools import wraps
 
-from tests.house.tree import ROOT, files, modules, name, parsed, statements
+from tests.house.tree import ROOT, files, modules, name, outline
 
 LINES_MAX = 70
 METHODS_MAX = 30
@@ -53,23 +52,14 @@ def for_each(paths):
 
 @for_each(modules("src") + modules("benchmarks") + modules("tests"))
 def test_functions_and_classes_are_short(path):
-    long = [
-        f"{node.name} has {node.end_lineno - node.lineno + 1} lines"
-        for node in statements(parsed(path))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno - node.lineno >= LINES_MAX
-    ]
-    wide = [
-        f"{node.name} has {count} methods"
-        for node in statements(parsed(path))
-        if isinstance(node, ast.ClassDef)
-        and (count := sum(isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef) for part in node.body)) > METHODS_MAX
-    ]
+    long = [f"{said} has {lines} lines" for said, lines in outline(path).functions if lines > LINES_MAX]
+    wide = [f"{said} has {count} methods" for said, count in outline(path).classes if count > METHODS_MAX]
     assert not long + wide, f"{name(path)}: split what does more than one thing"
 
 
 @for_each(modules("src"))
 def test_every_module_says_what_it_is(path):
-    assert ast.get_docstring(parsed(path)), f"{name(path)} has no docstring"
+    assert outline(path).docstring, f"{name(path)} has no docstring"
 
 
 @for_each(RULE_FILES)
@@ -84,15 +74,7 @@ def module_name(path):
 @for_each(modules("src"))
 def test_no_import_hides_in_a_function(path):
     here = module_name(path)
-    hidden = []
-    for function in statements(parsed(path)):
-        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
-            continue
-        for node in statements(function):
-            if isinstance(node, ast.Import):
-                hidden += [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom):
-                hidden.append(node.module or "")
+    hidden = outline(path).late_imports
     allowed = any(here == prefix or here.startswith(prefix + ".") for prefix in LATE_IMPORTS_ALLOWED)
     own = [found for found in hidden if found.split(".")[0] == "cauce" and not allowed]
     foreign = [
@@ -105,12 +87,7 @@ def test_no_import_hides_in_a_function(path):
 
 def test_nothing_happens_at_import():
     """Global state would make two platforms in one process disturb each other."""
-    assert not [
-        f"{name(path)}:{node.lineno}"
-        for path in modules("src")
-        for node in parsed(path).body
-        if isinstance(node, ast.While | ast.With | ast.Global)
-    ]
+    assert not [f"{name(path)}:{line}" for path in modules("src") for line in outline(path).busy_lines]
 
 
 EXCLUSION = re.compile(r"#\s*noqa(?P<codes>:\s*[A-Z]+\d+(?:,\s*[A-Z]+\d+)*)?(?P<reason>.*)$", re.M)
