@@ -20,6 +20,7 @@ from cauce.commerce.fulfilment.sourcing import default_rules
 from cauce.console.sayings import CONTEXT, FOREIGN
 from cauce.profiles.definitions import default_definitions
 from cauce.quality.starter import starter_contracts
+from tests.house.tree import parsed
 
 SOURCES = Path(inspect.getfile(errors)).parent
 UNSEEN = ("cli", "client", "testing", "http", "runner.py", "app/migrate.py", "connectors/tabular/mapping.py")
@@ -33,6 +34,9 @@ SPEAKING = {"nearest", "shown", "_expected", "_shown", "_problem"}
 """Functions whose answers are filled into sentences."""
 TABLES = {"_WORDS", "_FORMATS"}
 """Names of tables whose values are words of sentences."""
+TELLING = re.compile("|".join((*sorted(ERRORS), "ValueError", *REASONS, *SPEAKING, *TABLES, "faults")))
+"""Without one of these a file says nothing, and need not be read as Python."""
+ASKING = re.compile(r"\b(?:records|need|add)\(")
 SAME = re.compile(r"/\S*|https?:\S*|pip install .*|[A-Z][A-Za-z0-9-]*|[a-z]+\.[a-z_%]+|\{.*|(?!%: %$)[^a-z]*")
 """What is the same in every language: a command, a format, the name of a decision, an example."""
 FILLED = re.compile(r"%\(\w+\)s")
@@ -48,8 +52,9 @@ def sayings() -> dict[str, dict[tuple[str, str], Message]]:
         inside = path.relative_to(SOURCES)
         if any(inside.is_relative_to(unseen) for unseen in UNSEEN):
             continue
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        _keep(found, f"said_by_{inside.parts[0].removesuffix('.py')}", Reader(tree, inside.parts[0]).sentences())
+        if TELLING.search(path.read_text(encoding="utf-8")):
+            reader = Reader(parsed(path), inside.parts[0])
+            _keep(found, f"said_by_{inside.parts[0].removesuffix('.py')}", reader.sentences())
     _keep(found, "said_by_commerce", _rows())
     _keep(found, "said_by_console", FOREIGN)
     packaged = [each.description for each in (*starter_contracts(), *default_definitions())]
@@ -67,7 +72,9 @@ def _rows():
     names: dict[str, list[str]] = {}
     asked: dict[str, set[str]] = {"need": set(), "add": set()}
     for path in sorted((SOURCES / "commerce").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not ASKING.search(path.read_text(encoding="utf-8")):
+            continue
+        for node in ast.walk(parsed(path)):
             if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
                 if _called_name(node.value.func) == "records":
                     names.setdefault(_called_name(node.targets[0]), []).append(node.value.args[0].value)
@@ -110,13 +117,15 @@ class Reader:
         self.tree = tree
         self.package = package
         self.assigned: dict[tuple[ast.AST, str], list[ast.expr]] = {}
-        self.within: dict[ast.AST, ast.AST] = {}
+        self.within: dict[ast.Name, ast.AST] = {}
         self._look_around(tree, tree)
 
     def _look_around(self, node, scope):
         inner = node if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else scope
         for child in ast.iter_child_nodes(node):
-            self.within[child] = inner
+            if isinstance(child, ast.Name):
+                self.within[child] = inner
+                continue
             if isinstance(child, ast.Assign) and len(child.targets) == 1:
                 self._assign(child.targets[0], child.value, inner)
             self._look_around(child, inner)

@@ -7,6 +7,7 @@ stays, what is said no more goes; what another area says already comes translate
 from __future__ import annotations
 
 import io
+import re
 import sys
 from collections.abc import Collection
 from functools import cache
@@ -22,6 +23,7 @@ CONSOLE = Path(__file__).resolve().parents[2] / "src/cauce/console"
 LOCALES = CONSOLE / "locales"
 FRAME = "frame"
 PYTHON_WORDS = {"marked": None, "say": None, "say_in": ((1, "c"), 2), "count": (1, 2)}
+PYTHON_CALLS = "|".join(rf"\b{word}\s*\(" for word in PYTHON_WORDS).encode()
 TEMPLATE_WORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2)}
 TEMPLATE_OPTIONS = {"trimmed": "true", "newstyle_gettext": "true", "silent": "false"}
 EXTENSIONS = "jinja2.ext.do,jinja2.ext.loopcontrols"
@@ -62,7 +64,10 @@ def _extracted(path: Path) -> list[Message]:
     method = "jinja2.ext:babel_extract" if is_template else "python"
     words = TEMPLATE_WORDS if is_template else PYTHON_WORDS
     options = {**TEMPLATE_OPTIONS, "extensions": EXTENSIONS} if is_template else {}
-    with path.open("rb") as file:
+    text = path.read_bytes()
+    if not is_template and not re.search(PYTHON_CALLS, text):
+        return []  # most modules say nothing, and reading them takes long
+    with io.BytesIO(text) as file:
         found = list(extract(method, file, words, (), options))
     return [Message(id, context=context, flags=("python-format",)) for _, id, _, context in found if id]
 
