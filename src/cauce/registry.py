@@ -8,7 +8,8 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from difflib import get_close_matches
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 
 from cauce.errors import Conflict, NotFound
@@ -25,7 +26,7 @@ def find(package: str, *, role: str) -> dict[str, ModuleType]:
         for found in sorted(pkgutil.iter_modules(home.__path__), key=lambda module: module.name)
         if not found.ispkg
     ]
-    modules += [point.load() for point in entry_points(group=package)]
+    modules += [point.load() for point in _brought(package)]
     plugins: dict[str, ModuleType] = {}
     for module in modules:
         name = getattr(module, "NAME", "")
@@ -38,6 +39,12 @@ def find(package: str, *, role: str) -> dict[str, ModuleType]:
             )
         plugins[name] = module
     return plugins
+
+
+@cache
+def _brought(package: str) -> tuple[EntryPoint, ...]:
+    """What other distributions bring; read once, for that means to open a file of each one that is installed."""
+    return tuple(entry_points(group=package))
 
 
 def nearest(name: str, known: list[str]) -> str:

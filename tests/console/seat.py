@@ -23,7 +23,7 @@ from cauce.http.guard import Guard
 from cauce.settings import Settings
 from cauce.testing.world import World, bookings, fulfilment, loyalty, orders, stock
 from cauce.testing.world.catalogue import furnish
-from tests.running import in_a_loop
+from tests.running import in_the_loop
 
 PEOPLE = 60
 DAYS = 10
@@ -60,7 +60,7 @@ class Client:
         self.headers = self._client.headers
 
     def request(self, method: str, address: str, **options: Any) -> httpx.Response:
-        return in_a_loop(self._client.request(method, address, **options))
+        return in_the_loop(self._client.request(method, address, **options))
 
     def get(self, address: str, **options: Any) -> httpx.Response:
         return self.request("GET", address, **{"follow_redirects": True, **options})

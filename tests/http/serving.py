@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import CancelledError, Future
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -64,20 +67,45 @@ class SmallPlatform:
         self.log.close()
 
 
+class _Server(uvicorn.Server):
+    """Ends as soon as it is told to, where uvicorn itself looks ten times a second whether it should."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._running: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+
+    async def main_loop(self) -> None:
+        ending = asyncio.Event()
+        await self.on_tick(0)
+        self._running.set_result((asyncio.get_running_loop(), ending))
+        await ending.wait()
+
+    def run_over(self, bound: socket.socket) -> None:
+        try:
+            self.run(sockets=[bound])
+        finally:
+            self._running.cancel()  # changes nothing, but where it did not even start
+
+    def end(self) -> None:
+        with suppress(CancelledError):
+            loop, ending = self._running.result(timeout=30)
+            loop.call_soon_threadsafe(ending.set)
+
+
 @contextmanager
 def serving(platform: Any, pages: Pages | None = None) -> Iterator[str]:
     """Base URL of a real uvicorn over the platform, with or without the console; ends it in order."""
     config = uvicorn.Config(
         create_app(platform, pages), host="127.0.0.1", port=0, log_level="warning", http="httptools"
     )
-    server = uvicorn.Server(config)
+    server = _Server(config)
     bound = config.bind_socket()
     bound.listen(128)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
+    thread = threading.Thread(target=server.run_over, args=(bound,), daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{bound.getsockname()[1]}"
     finally:
-        server.should_exit = True
+        server.end()
         thread.join(timeout=30)
         bound.close()

@@ -15,6 +15,7 @@ import pytest
 from cauce.model import Event, Record, from_iso
 from tests.http.serving import DECODERS, SmallPlatform, serving
 from tests.reference import SHARED, shared
+from tests.running import http_client
 
 pytestmark = pytest.mark.reference
 
@@ -28,7 +29,7 @@ HOP = {"host", "content-length", "connection", "authorization", "accept-encoding
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SmallPlatform, httpx.Client]]:
     platform = SmallPlatform(tmp_path_factory.mktemp("captures"))
-    with serving(platform) as url, httpx.Client(base_url=url) as client:
+    with serving(platform) as url, http_client(url) as client:
         yield platform, client
     platform.close()
 
@@ -130,7 +131,7 @@ def check_posthog(call: dict[str, Any], event: Event, body: dict[str, Any]) -> N
 
 def test_retries_bring_the_same_ids(tmp_path: Path) -> None:
     platform = SmallPlatform(tmp_path)
-    with serving(platform) as url, httpx.Client(base_url=url) as client:
+    with serving(platform) as url, http_client(url) as client:
         for request in requests_of("segment-analytics-python-2.4.0-retry-500-429.json"):
             sent(request, platform.key, client)
     ids = [item.event.id for item in platform.items() if item.event]

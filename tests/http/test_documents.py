@@ -14,6 +14,7 @@ import pytest
 from cauce.connectors import epcis, poslog
 from cauce.model import Source
 from tests.http.serving import SmallPlatform, serving
+from tests.running import http_client
 
 CASES = Path(__file__).parents[1] / "connectors" / "cases" / "poslog"
 EVENT = {
@@ -40,7 +41,7 @@ def document(*events: dict[str, Any]) -> bytes:
 @pytest.fixture(scope="module")
 def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SmallPlatform, httpx.Client]]:
     platform = SmallPlatform(tmp_path_factory.mktemp("door"))
-    with serving(platform) as url, httpx.Client(base_url=url, auth=(platform.key, "")) as client:
+    with serving(platform) as url, http_client(url, auth=(platform.key, "")) as client:
         yield platform, client
 
 

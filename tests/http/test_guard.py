@@ -17,7 +17,7 @@ from cauce.console.routes import places
 from cauce.http.app import create_app
 from cauce.http.guard import COOKIE, FORM_BYTES_MAX, HOST_COOKIE, visitor_of
 from cauce.settings import Settings
-from tests.running import in_a_loop
+from tests.running import in_the_loop
 
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 
@@ -44,7 +44,7 @@ class Door:
             async with httpx.AsyncClient(transport=transport, base_url=base) as client:
                 return await client.request(method, address, **options)
 
-        return in_a_loop(asked())
+        return in_the_loop(asked())
 
     def cookie(self, role):
         account = self.platform.access.accounts.get(f"the-{role}")

@@ -2,14 +2,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import httpx
-
 from tests.http.serving import SmallPlatform, serving
+from tests.running import http_client
 
 
 def test_live_and_ready(tmp_path: Path) -> None:
     platform = SmallPlatform(tmp_path)
-    with serving(platform) as url, httpx.Client(base_url=url) as client:
+    with serving(platform) as url, http_client(url) as client:
         assert client.get("/health/live").json() == {"live": True}
         ready = client.get("/health/ready")
         assert ready.status_code == 200
@@ -20,7 +19,7 @@ def test_live_and_ready(tmp_path: Path) -> None:
 def test_without_a_runner_it_is_not_ready(tmp_path: Path) -> None:
     platform = SmallPlatform(tmp_path)
     platform.runner = False
-    with serving(platform) as url, httpx.Client(base_url=url) as client:
+    with serving(platform) as url, http_client(url) as client:
         assert client.get("/health/live").status_code == 200
         answer = client.get("/health/ready")
         assert answer.status_code == 503
@@ -35,7 +34,7 @@ def test_state_that_cannot_be_read_is_told(tmp_path: Path) -> None:
         raise OSError("state is gone")
 
     platform.health = broken  # type: ignore[method-assign]
-    with serving(platform) as url, httpx.Client(base_url=url) as client:
+    with serving(platform) as url, http_client(url) as client:
         answer = client.get("/health/ready")
         assert answer.status_code == 503
         assert "state is gone" in answer.json()["fault"]
@@ -44,7 +43,7 @@ def test_state_that_cannot_be_read_is_told(tmp_path: Path) -> None:
 
 def test_metrics_tell_requests_commits_and_the_river(tmp_path: Path) -> None:
     platform = SmallPlatform(tmp_path)
-    with serving(platform) as url, httpx.Client(base_url=url) as client:
+    with serving(platform) as url, http_client(url) as client:
         client.post("/v1/track", json={"event": "A", "userId": "u"}, auth=(platform.key, ""))
         client.post("/v1/track", content=b"{", auth=(platform.key, ""))
         client.post("/v1/batch", json={"batch": []})

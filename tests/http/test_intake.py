@@ -17,6 +17,7 @@ from cauce.errors import StorageBroken
 from cauce.http import intake as door
 from cauce.model import Received, Source
 from tests.http.serving import SmallPlatform, serving
+from tests.running import http_client
 
 CALL = {"type": "track", "event": "Viewed", "userId": "u1"}
 REQUEST_BYTES_MAX = 100_000
@@ -59,7 +60,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     platform = SmallPlatform(
         tmp_path_factory.mktemp("shop"), request_bytes_max=REQUEST_BYTES_MAX, request_events_max=1_000
     )
-    with serving(platform) as url, httpx.Client(base_url=url) as client:
+    with serving(platform) as url, http_client(url) as client:
         yield Shop(platform, url, client)
     platform.close()
 
@@ -384,7 +385,7 @@ def test_busy_disk_is_503_with_retry_after_and_recovers(tmp_path: Path) -> None:
     def broken(_records: Any) -> int:
         raise StorageBroken("disk full")
 
-    with serving(platform) as url, httpx.Client(base_url=url) as client:
+    with serving(platform) as url, http_client(url) as client:
         platform.log.append = broken  # type: ignore[method-assign]
         answer = client.post("/v1/track", json=CALL, auth=(platform.key, ""))
         assert answer.status_code == 503
@@ -404,7 +405,7 @@ def test_fault_of_our_own_is_500_with_a_code(tmp_path: Path, caplog: pytest.LogC
     def surprised(_key: str) -> None:
         raise RuntimeError("surprise")
 
-    with serving(platform) as url, httpx.Client(base_url=url) as client:
+    with serving(platform) as url, http_client(url) as client:
         platform.sources.authenticate = surprised  # type: ignore[assignment]
         answer = client.post("/v1/track", json=CALL, auth=(platform.key, ""), headers={"origin": "http://x"})
     assert answer.status_code == 500
@@ -417,7 +418,7 @@ def test_fault_of_our_own_is_500_with_a_code(tmp_path: Path, caplog: pytest.LogC
 def test_backlog_is_429_with_retry_after(tmp_path: Path) -> None:
     platform = SmallPlatform(tmp_path, backlog_bytes_max=1_000)
     platform.lag_bytes = 1_001
-    with serving(platform) as url, httpx.Client(base_url=url) as client:
+    with serving(platform) as url, http_client(url) as client:
         answer = client.post("/v1/track", json=CALL, auth=(platform.key, ""))
         assert answer.status_code == 429
         assert answer.json()["code"] == "overloaded"
@@ -428,7 +429,7 @@ def test_backlog_is_429_with_retry_after(tmp_path: Path) -> None:
 def test_source_of_another_channel_reaches_the_events(tmp_path: Path) -> None:
     platform = SmallPlatform(tmp_path)
     key = platform.sources.add(Source("till-1", "store", user_id_kind="pos_customer"))
-    with serving(platform) as url, httpx.Client(base_url=url) as client:
+    with serving(platform) as url, http_client(url) as client:
         assert client.post("/v1/track", json=CALL, auth=(key, "")).status_code == 200
     (item,) = platform.items()
     assert item.event is not None

@@ -16,6 +16,7 @@ from cauce.connectors import tracking
 from cauce.engines.sqlite import SqliteLog
 from cauce.model import Source
 from tests.http.serving import SmallPlatform
+from tests.running import http_client
 
 pytestmark = pytest.mark.soak
 
@@ -49,7 +50,7 @@ class Sender(threading.Thread):
         self.sent = 0
 
     def run(self) -> None:
-        with httpx.Client(base_url=self.url, auth=(self.key, ""), timeout=30) as client:
+        with http_client(self.url, auth=(self.key, ""), timeout=30) as client:
             while True:
                 id_ = f"{self.label}-{self.sent}"
                 self.sent += 1

@@ -17,6 +17,7 @@ from cauce.connectors.reading import open_body
 from cauce.model import Record, Source
 from tests.connectors.signing import PUBLIC_URL, headers_of
 from tests.http.serving import SmallPlatform, serving
+from tests.running import http_client
 
 CONNECTORS = {module.NAME: module for module in (shopify, woocommerce, square, stripe)}
 SECRETS = {name: f"{name}-secret-0123456789" for name in CONNECTORS}
@@ -63,7 +64,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     for connector, secret in SECRETS.items():
         platform.sources.connections.add_secret("shop", connector, secret, by="tests")
     platform.sources.connections.connect("shop", "square", public_url=PUBLIC_URL)
-    with serving(platform) as url, httpx.Client(base_url=url) as client:
+    with serving(platform) as url, http_client(url) as client:
         yield Shop(platform, client)
     platform.close()
 

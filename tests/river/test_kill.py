@@ -19,7 +19,7 @@ from cauce.app import Platform
 from cauce.app.verify import verified
 from cauce.model import DECISION
 from cauce.settings import Settings
-from tests.running import RunningCauce
+from tests.running import RunningCauce, http_client
 
 PROCESSES = Path("/proc")
 pytestmark = pytest.mark.skipif(not PROCESSES.exists(), reason="finds the runner's process in /proc")
@@ -102,7 +102,7 @@ class Senders:
         chance = random.Random(sender)
         url, key = self._address
         mine: list[dict[str, Any]] = []
-        with httpx.Client(base_url=url, auth=(key, ""), timeout=30) as client:
+        with http_client(url, auth=(key, ""), timeout=30) as client:
             while not self._stopping.is_set():
                 batch = [event_of(sender, len(mine) + number) for number in range(chance.randrange(1, 20))]
                 mine += batch

@@ -17,6 +17,7 @@ from cauce.commerce.stock.keeping import Receive, Sell
 from cauce.errors import Ended, Shortage
 from cauce.settings import Settings
 from tests.http.serving import serving
+from tests.running import http_client
 
 HOLD = {"lines": [{"sku": "A", "place": "S1", "amount": 2_000}]}
 
@@ -44,7 +45,7 @@ def token(platform: Platform) -> str:
 
 @pytest.fixture
 def http(url: str, token: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=url, headers={"authorization": f"Bearer {token}"}, timeout=30) as found:
+    with http_client(url, headers={"authorization": f"Bearer {token}"}, timeout=30) as found:
         yield found
 
 
@@ -152,7 +153,7 @@ def test_so_many_streams_and_no_more_and_each_ends_for_the_next(platform: Platfo
     with contextlib.ExitStack() as opened:
 
         def follow(token: str, seconds: int = 60) -> httpx.Response:
-            client = opened.enter_context(httpx.Client(base_url=url, headers={"authorization": f"Bearer {token}"}))
+            client = opened.enter_context(http_client(url, headers={"authorization": f"Bearer {token}"}))
             return opened.enter_context(client.stream("GET", "/v1/stock/feed", params={"seconds": seconds}, timeout=30))
 
         first, second = follow(tokens[0]), follow(tokens[0], seconds=1)

@@ -14,6 +14,7 @@ from cauce.http.api.openapi import document as openapi_document
 from cauce.http.api.page import curl_of, rendered
 from cauce.http.api.table import OPERATIONS, RESOURCES
 from tests.http.api.world import DOCUMENT, client_of, copied, token
+from tests.running import http_client
 
 pytestmark = pytest.mark.soak
 
@@ -303,7 +304,7 @@ def test_secrets_are_shown_once_only(own):
 def test_a_session_cookie_of_another_site_changes_nothing(own):
     platform, client = own
     started = platform.access.sessions.start(platform.access.accounts.get("root"))
-    with httpx.Client(base_url=client.base_url, cookies={"cauce_session": started.cookie}) as browser:
+    with http_client(client.base_url, cookies={"cauce_session": started.cookie}) as browser:
         assert browser.get("/v1/me").json()["name"] == "root"
         assert browser.post("/v1/sources", json={"name": "evil", "channel": "x"}).status_code == 403
 

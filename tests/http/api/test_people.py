@@ -16,6 +16,7 @@ from cauce.model import Event
 from cauce.profiles.api import TimelineEvent, TimelinePage
 from tests.http.installation import ANA, ODD, make
 from tests.http.serving import serving
+from tests.running import http_client
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def platform(tmp_path_factory):
 def client(platform):
     with (
         serving(platform) as url,
-        httpx.Client(base_url=url, headers={"authorization": f"Bearer {platform.access_key}"}) as client,
+        http_client(url, headers={"authorization": f"Bearer {platform.access_key}"}) as client,
     ):
         yield client
 

@@ -43,6 +43,7 @@ from cauce.settings import Settings
 from tests.http.api import desk, desk_of_bookings, desk_of_stock
 from tests.http.installation import ana, others
 from tests.http.serving import serving
+from tests.running import http_client
 
 DOCUMENT = json.loads(document())
 BY_NAME = {operation.name: operation for operation in OPERATIONS}
@@ -120,7 +121,7 @@ def copied(world: Path, folder: Path) -> Iterator[Platform]:
 @contextmanager
 def client_of(platform: Platform, *scopes: str) -> Iterator[httpx.Client]:
     """A client of a real server over the platform, with a token of those scopes."""
-    with serving(platform) as url, httpx.Client(base_url=url, timeout=60) as client:
+    with serving(platform) as url, http_client(url, timeout=60) as client:
         client.headers["authorization"] = f"Bearer {token(platform, *scopes)}"
         yield client
 
