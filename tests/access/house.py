@@ -7,8 +7,8 @@ from pathlib import Path
 from argon2 import PasswordHasher
 
 from cauce.access.api import Access, Audit, Control, Limits
-from cauce.engines.memory import MemoryTables
 from cauce.engines.sqlite import SqliteTables
+from tests.furnished import FurnishedTables
 
 PASSWORD = "zapatos rojos 42"
 OTHER = "una lampara verde"
@@ -37,7 +37,7 @@ class House:
         self, path: Path, clock: Clock | None = None, *, hasher: PasswordHasher = QUICK, limits: Limits | None = None
     ) -> None:
         self.clock = clock or Clock()
-        tables = MemoryTables() if str(path) == ":memory:" else SqliteTables(path)
+        tables = FurnishedTables() if str(path) == ":memory:" else SqliteTables(path)
         self.control = Control(tables, clock=self.clock)
         self.audit = Audit(self.control, clock=self.clock.micro)
         self.access = Access(

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from cauce.engines.api import Tables
-from cauce.engines.memory import MemoryTables
 from cauce.engines.postgres import PostgresTables
 from cauce.engines.sqlite import SqliteTables
+from tests.furnished import FurnishedTables
 from tests.postgres.engines import Pool
 
 Make = Callable[[], Tables]
@@ -41,4 +41,4 @@ def fresh(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Make]:
 
 @pytest.fixture
 def memory() -> Tables:
-    return MemoryTables()
+    return FurnishedTables()

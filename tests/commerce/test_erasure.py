@@ -33,11 +33,11 @@ from cauce.commerce.stock.keeping import Receive
 from cauce.commerce.stock.reserving import Line as Wanted
 from cauce.commerce.stock.reserving import Reserve
 from cauce.commerce.tills.habits import SetHabit
-from cauce.engines.memory import MemoryTables
 from cauce.errors import CauceError, Ended
 from cauce.events.erasure import proof
 from cauce.model.time import DAY, HOUR
 from tests.commerce.tills.river import NOW, River, receipt
+from tests.furnished import FurnishedTables
 
 EVA = "email:eva@tienda.es"
 QUOTED = 'user_id:ana "la\\" 100%_!'
@@ -94,7 +94,7 @@ def unescaped(text: str) -> str:
 
 def shop() -> River:
     """A shop with everything in which somebody can be named."""
-    river = River(MemoryTables())
+    river = River(FurnishedTables())
     do = river.commerce.do
     do(SetHabit(source="web", orders=True))
     do(ApplyProgramme(document=CLUB, by="tests"))

@@ -15,8 +15,8 @@ from cauce.commerce.ledger.api import Place
 from cauce.commerce.transact.carrier import Action, Carrier, Command
 from cauce.commerce.transact.work import Work
 from cauce.engines.api import Reader, Tables
-from cauce.engines.memory import MemoryTables
 from cauce.errors import CauceError, Conflict, Ended, Shortage, StorageBroken
+from tests.furnished import FurnishedTables
 
 WORLD = Place("test", "w", "world", floor=False)
 PLACES = (WORLD, Place("test", "a", "free"), Place("test", "b", "free"), Place("test", "c", "free"))
@@ -192,7 +192,7 @@ BATCHES = st.lists(st.lists(COMMANDS, max_size=8), max_size=8)
 
 @given(batches=BATCHES)
 def test_sums_hold_whatever_happens(batches: list[list[Command]]) -> None:
-    judge(MemoryTables(), [[Move(debit=0, credit=1, amount=9), Move(debit=0, credit=2, amount=9)], *batches])
+    judge(FurnishedTables(), [[Move(debit=0, credit=1, amount=9), Move(debit=0, credit=2, amount=9)], *batches])
 
 
 @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -22,9 +22,9 @@ from cauce.commerce.orders import paying as payments
 from cauce.commerce.stock import reserving
 from cauce.commerce.transact.carrier import Carrier
 from cauce.commerce.transact.work import Work
-from cauce.engines.memory import MemoryTables
 from cauce.errors import Conflict, Shortage
 from cauce.testing.storm.machine import faults
+from tests.furnished import FurnishedTables
 
 pytestmark = pytest.mark.soak
 
@@ -205,7 +205,7 @@ MUTATIONS: tuple[tuple[Callable[[Patch], None], str], ...] = (
 def found_by_any() -> Iterator[str]:
     """What the machine finds, seed by seed."""
     for seed in SEEDS:
-        yield from faults(MemoryTables(), seed, COMMANDS)
+        yield from faults(FurnishedTables(), seed, COMMANDS)
 
 
 @pytest.mark.parametrize(("plant", "word"), MUTATIONS, ids=lambda part: getattr(part, "__name__", ""))
@@ -217,4 +217,4 @@ def test_a_planted_fault_is_found(plant: Callable[[Patch], None], word: str, mon
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_without_one_nothing_is_found(seed: int) -> None:
-    assert faults(MemoryTables(), seed, COMMANDS) == []
+    assert faults(FurnishedTables(), seed, COMMANDS) == []

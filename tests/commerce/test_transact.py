@@ -19,8 +19,8 @@ from cauce.commerce.transact.records import records
 from cauce.commerce.transact.work import Work
 from cauce.commerce.transact.writer import Writer
 from cauce.engines.api import Tables
-from cauce.engines.memory import MemoryTables
 from cauce.errors import CauceError, Conflict, DefinitionInvalid, NotFound, StorageBroken
+from tests.furnished import FurnishedTables
 
 
 class Purse(NamedTuple):
@@ -135,7 +135,7 @@ def said(answers: Sequence[Any]) -> list[Any]:
 
 @given(commands=st.lists(COMMANDS, max_size=30), cuts=st.sets(st.integers(1, 29)))
 def test_however_batches_are_cut_answers_and_state_are_the_same(commands: list[Command], cuts: set[int]) -> None:
-    one_by_one, batched = MemoryTables(), MemoryTables()
+    one_by_one, batched = FurnishedTables(), FurnishedTables()
     single, several = carrier(one_by_one), carrier(batched)
     expected = [answer for command in commands for answer in single.carry_out([command])]
     bounds = sorted({0, len(commands), *(cut for cut in cuts if cut < len(commands))})
@@ -146,7 +146,7 @@ def test_however_batches_are_cut_answers_and_state_are_the_same(commands: list[C
 
 @given(commands=st.lists(COMMANDS, max_size=20))
 def test_what_is_repeated_changes_nothing_and_is_answered_alike(commands: list[Command]) -> None:
-    tables = MemoryTables()
+    tables = FurnishedTables()
     each = carrier(tables)
     first = each.carry_out(commands)
     before = contents(tables)

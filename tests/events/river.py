@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from cauce.engines.api import Table
-from cauce.engines.memory import MemoryLog, MemoryTables
+from cauce.engines.memory import MemoryLog
 from cauce.events import decisions
 from cauce.events.api import Archive
 from cauce.events.erasure import Tools, blank_record
@@ -33,6 +33,7 @@ from cauce.model import (
     position_of,
 )
 from cauce.runner import Runner
+from tests.furnished import FurnishedTables
 
 NOON = 20_000 * DAY + DAY // 2
 
@@ -131,7 +132,7 @@ class River:
         self.folder = folder
         self.history = folder / "history"
         self.log = MemoryLog() if log is None else log
-        self.tables = MemoryTables() if tables is None else tables
+        self.tables = FurnishedTables() if tables is None else tables
         limits = {name: options.pop(name) for name in list(options) if name.startswith("history_")}
         tools = Tools(self.log, decode, identify, options.pop("blank", blank_record))
         self.stage = ArchiveStage(

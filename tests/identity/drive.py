@@ -10,12 +10,12 @@ import msgspec
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from cauce.engines.memory import MemoryTables
 from cauce.identity import bulk, store
 from cauce.identity.rules import Rules, identifier_id
 from cauce.identity.rulings import PAIR_DECISIONS, decision_of
 from cauce.identity.stage import IdentityStage
 from cauce.model import DAY, DECISION, Event, Fate, Identifier, Passage, Received, Source
+from tests.furnished import FurnishedTables
 
 quick = settings(max_examples=40, deadline=None)
 """For properties that run a river per example; time says nothing on a busy machine."""
@@ -103,7 +103,7 @@ class River:
     """The identity stage on memory tables, fed in batches; remembers what it stored, as the archive does."""
 
     def __init__(self, rules: Rules = TIGHT, *, history: bool = True, cap: int = 2_000, cache: int = 500_000) -> None:
-        self.tables = MemoryTables()
+        self.tables = FurnishedTables()
         self.archive: list[Passage] = []
         self.stage = IdentityStage(
             self.tables,

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 import msgspec
 from hypothesis import strategies as st
 
-from cauce.engines.memory import MemoryTables
 from cauce.model import DAY, DECISION, Event, Passage, Received
 from cauce.profiles import store
 from cauce.profiles.api import Profiles
 from cauce.profiles.definitions import COMPUTES, OPERATORS, WITHOUT_PROPERTY, Definition, read_definitions
 from cauce.profiles.stage import ProfilesStage
+from tests.furnished import FurnishedTables
 
 START = 20_000 * DAY
 NAMES = ("Order Completed", "Product Viewed", "Store Visited")
@@ -86,7 +86,7 @@ class River:
     """The real stage on tables in memory, with an archive of what went through."""
 
     def __init__(self, definitions: Iterable[Definition] = ()) -> None:
-        self.tables = MemoryTables()
+        self.tables = FurnishedTables()
         self.archived: list[Owned] = []
         self.stage = ProfilesStage(self.tables, lambda: iter([self.archived]))
         definitions = tuple(definitions)

@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 
 from cauce.engines.api import Tables
-from cauce.engines.memory import MemoryTables
 from cauce.model import DECISION, DECISIONS, HOUR, SECOND, Event, Fate, Identifier, Passage, Reason, Received, Source
 from cauce.quality.api import Quality
 from cauce.quality.stage import QualityStage
+from tests.furnished import FurnishedTables
 
 NOW = 1_790_000_000 * SECOND
 ANA = (Identifier("user_id", "u1"), Identifier("email", "ana@example.com"))
@@ -75,7 +75,7 @@ class River:
     """Batches through the stage. `later` plays the stages downstream: it may give a passage another fate."""
 
     def __init__(self, tables: Tables | None = None, later: Callable[[Passage], None] | None = None, **options: Any):
-        self.tables = tables or MemoryTables()
+        self.tables = tables or FurnishedTables()
         self.options = options
         self.stage = QualityStage(self.tables, **options)
         self.later = later

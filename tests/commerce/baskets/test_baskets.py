@@ -16,9 +16,9 @@ from cauce.commerce.baskets.api import Asked, Merge, MoveTo, Put, Remove
 from cauce.commerce.baskets.changing import KEPT_SECONDS, EraseBaskets, ForgetBaskets
 from cauce.commerce.baskets.rules import LineState
 from cauce.commerce.orders.placing import NewLine, PlaceOrder
-from cauce.engines.memory import MemoryTables
 from cauce.errors import Conflict, DefinitionInvalid, Ended, NotFound
 from tests.commerce.orders.shop import SECOND, Shop
+from tests.furnished import FurnishedTables
 
 pytestmark = pytest.mark.soak
 
@@ -59,7 +59,7 @@ def test_no_line_is_lost_and_what_was_removed_stays_away(one: dict[str, LineStat
 
 @pytest.fixture
 def shop() -> Iterator[Shop]:
-    with contextlib.closing(Shop(MemoryTables())) as found:
+    with contextlib.closing(Shop(FurnishedTables())) as found:
         yield found
 
 
@@ -84,7 +84,7 @@ def test_what_a_person_sees_does_not_depend_on_when_baskets_met(said: list[Any],
     owners = ("device:a", "email:b", "loyalty:c")
     found = []
     for meets in (True, False):
-        with contextlib.closing(Shop(MemoryTables())) as shop:
+        with contextlib.closing(Shop(FurnishedTables())) as shop:
             known = False
             for what, owner, line, amount, moment in said:
                 known = known or (meets and what == "merge")  # from now on they are known to be one person

@@ -17,10 +17,10 @@ from cauce.commerce.catalogue.nouns import Opening
 from cauce.commerce.orders import questions
 from cauce.commerce.orders.api import Advance, Cancel, Change, NewLine, PlaceOrder
 from cauce.commerce.orders.paying import Pay
-from cauce.engines.memory import MemoryTables
 from cauce.errors import CauceError, DefinitionInvalid, Shortage
 from cauce.model.time import HOUR, MINUTE
 from tests.commerce.orders.shop import START, Shop, Sweep
+from tests.furnished import FurnishedTables
 
 ALWAYS = tuple(Opening(weekday=day, opens="00:00", closes="24:00") for day in range(1, 8))
 OVEN = Resource(id="oven", name="Oven", place="S1", minutes=15, capacity=2, most=2, hours=ALWAYS, kind="kitchen")
@@ -29,7 +29,7 @@ NOON = START - START % HOUR + 24 * HOUR
 
 class Kitchen(Shop):
     def __init__(self) -> None:
-        super().__init__(MemoryTables())
+        super().__init__(FurnishedTables())
         self.do(PutResource(resource=OVEN))
         self.receive("pizza", "S1", 10_000)
 

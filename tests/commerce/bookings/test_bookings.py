@@ -19,10 +19,10 @@ from cauce.commerce.parts import ACTIONS, CHORES, SHAPES
 from cauce.commerce.proof import broken
 from cauce.commerce.transact.carrier import Carrier, Command
 from cauce.engines.api import Tables
-from cauce.engines.memory import MemoryTables
 from cauce.errors import Conflict, DefinitionInvalid, Ended, NotFound, Shortage
 from cauce.model import from_iso
 from cauce.model.time import HOUR, MINUTE
+from tests.furnished import FurnishedTables
 
 pytestmark = pytest.mark.soak
 
@@ -268,7 +268,7 @@ def judge(tables: Tables, steps: list[Any]) -> None:
 
 @given(steps=st.lists(STEPS, max_size=25))
 def test_a_slot_never_holds_more_than_it_can(steps: list[Any]) -> None:
-    judge(MemoryTables(), steps)
+    judge(FurnishedTables(), steps)
 
 
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -21,10 +21,10 @@ from cauce.commerce.catalogue.api import (
 from cauce.commerce.catalogue.items import IgnoreItem, MapItem, SeeItem, UnmapItem
 from cauce.commerce.catalogue.nouns import Product, Unknown
 from cauce.commerce.catalogue.products import PutProduct, RetireProduct
-from cauce.engines.memory import MemoryTables
 from cauce.errors import Conflict, DefinitionInvalid, NotFound
 from cauce.testing.world.products import gtin
 from tests.commerce.catalogue.conftest import NOW, Shop
+from tests.furnished import FurnishedTables
 
 
 def test_a_product_is_found_by_sku_by_any_written_gtin_and_by_the_ids_of_channels(shop: Shop) -> None:
@@ -197,7 +197,7 @@ acts = st.one_of(
 def test_whatever_is_done_nothing_waits_that_could_be_resolved_and_no_sighting_is_lost(
     done: list[tuple[str, str, str]],
 ) -> None:
-    shop = Shop(MemoryTables())
+    shop = Shop(FurnishedTables())
     shop.product("A-1")
     waiting: dict[tuple[str, str], int] = {}
     for act, channel, id_ in done:

@@ -10,9 +10,9 @@ from cauce.commerce.fulfilment import api
 from cauce.commerce.fulfilment.api import Came, CameOfReceipt, TakeBack, TakeBackReceipt
 from cauce.commerce.stock.facts import Entry
 from cauce.commerce.stock.keeping import Sell
-from cauce.engines.memory import MemoryTables
 from cauce.errors import Conflict, DefinitionInvalid, NotFound
 from tests.commerce.fulfilment.stores import Stores
+from tests.furnished import FurnishedTables
 
 
 def test_what_was_bought_is_found_through_the_person_and_comes_back_elsewhere(stores):
@@ -79,7 +79,7 @@ def test_a_receipt_comes_back_as_far_as_it_says(stores):
 @settings(max_examples=20)
 @given(st.lists(st.integers(1, 2_000), max_size=8))
 def test_never_more_comes_back_than_was_bought(amounts):
-    stores = Stores(MemoryTables())
+    stores = Stores(FurnishedTables())
     stores.receive("A", "MAD", 3_000)
     stores.do(Sell(lines=(Entry("A", "MAD", 3_000),)))
     came = 0

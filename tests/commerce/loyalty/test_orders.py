@@ -20,9 +20,9 @@ from cauce.commerce.orders.erasing import EraseFromOrders
 from cauce.commerce.orders.outside import FactLine, RecordOrder
 from cauce.commerce.orders.placing import NewLine, PlaceOrder
 from cauce.commerce.proof import broken
-from cauce.engines.memory import MemoryTables
 from tests.commerce.loyalty.club import CARD, CLUB, MAIL
 from tests.commerce.orders.shop import SECOND, START, Shop
+from tests.furnished import FurnishedTables
 
 PERSON = (CARD, MAIL)
 PIECE = 1_000
@@ -52,7 +52,7 @@ def shop() -> Iterator[Shop]:
 
 
 def opened() -> Shop:
-    found = Shop(MemoryTables())
+    found = Shop(FurnishedTables())
     found.do(ApplyProgramme(document=CLUB, by="tests"))
     for sku in SKUS:
         found.receive(sku, "s1", 100 * PIECE)

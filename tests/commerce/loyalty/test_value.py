@@ -16,11 +16,11 @@ from cauce.commerce.loyalty.value.numbers import check_digit, fresh, number_hash
 from cauce.commerce.loyalty.value.paying import Authorise, Capture, RefundToCard, ReleaseAuthorisation
 from cauce.commerce.transact.store import TABLES
 from cauce.commerce.transact.writer import Writer
-from cauce.engines.memory import MemoryTables
 from cauce.errors import CauceError, Conflict, DefinitionInvalid, Ended, Shortage
 from cauce.identity.kinds import luhn
 from cauce.model.time import DAY
 from tests.commerce.loyalty.club import T0
+from tests.furnished import FurnishedTables
 
 SECRET = b"s" * 32
 
@@ -30,7 +30,7 @@ class Safe:
 
     def __init__(self) -> None:
         self.now = T0
-        self.tables = MemoryTables()
+        self.tables = FurnishedTables()
         shapes = (*TABLES, *ledger.TABLES, *api.TABLES)
         self.writer = Writer(self.tables, api.ACTIONS, shapes, clock=lambda: self.now)
         self.reader = self.tables.reader()

@@ -12,10 +12,10 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from cauce.commerce import parts
 from cauce.commerce.orders import goods, moves, paying, placing, rules
-from cauce.engines.memory import MemoryTables
 from tests.commerce.orders import test_orders as examples
 from tests.commerce.orders.shop import Shop
 from tests.commerce.orders.test_machine import OrdersMachine
+from tests.furnished import FurnishedTables
 
 PATIENCE = settings(
     max_examples=60, stateful_step_count=30, deadline=None, derandomize=True, database=None, phases=[Phase.generate]
@@ -87,7 +87,7 @@ def example(test: Callable[[Shop], None]) -> Callable[[], None]:
     """An example with a shop of its own, judged by what always holds."""
 
     def judge() -> None:
-        with contextlib.closing(Shop(MemoryTables())) as shop:
+        with contextlib.closing(Shop(FurnishedTables())) as shop:
             shop.receive("A", "S1", 5_000)
             test(shop)
             shop.check()

@@ -23,6 +23,7 @@ from cauce.engines.api import Tables
 from cauce.engines.memory import MemoryTables
 from cauce.errors import CauceError, Shortage, StorageBroken
 from tests.commerce.orders.shop import Shop, Sweep
+from tests.furnished import FurnishedTables
 
 SKUS, PLACES = ("A", "B"), ("S1", "S2")
 AMOUNTS = st.integers(1, 5).map(lambda units: units * 500)
@@ -221,7 +222,7 @@ TestOrders = OrdersMachine.TestCase
 
 
 def test_shortage_is_told_with_its_lines() -> None:
-    with contextlib.closing(Shop(MemoryTables())) as shop:
+    with contextlib.closing(Shop(FurnishedTables())) as shop:
         shop.receive("A", "S1", 1_000)
         line = NewLine(sku="A", amount=600, price=100)
         with pytest.raises(Shortage) as short:  # two lines of one product are one need

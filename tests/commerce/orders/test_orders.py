@@ -20,17 +20,17 @@ from cauce.commerce.orders.questions import Which
 from cauce.commerce.orders.store import ORDERS
 from cauce.commerce.stock.limits import SetCap
 from cauce.engines.api import Tables
-from cauce.engines.memory import MemoryTables
 from cauce.errors import Conflict, DefinitionInvalid, Ended, NotFound, Shortage, StorageBroken
 from tests.commerce.orders import drawing
 from tests.commerce.orders.shop import Shop, Sweep
+from tests.furnished import FurnishedTables
 
 A = NewLine(sku="A", amount=3_000, price=1_999, tax=1_041, name="Coat")
 
 
 @pytest.fixture
 def shop() -> Iterator[Shop]:
-    with contextlib.closing(Shop(MemoryTables())) as found:
+    with contextlib.closing(Shop(FurnishedTables())) as found:
         found.receive("A", "S1", 5_000)
         yield found
         found.check()
@@ -96,7 +96,7 @@ def test_every_state_can_be_reached_and_left_or_is_an_end() -> None:
 @pytest.mark.parametrize("was", rules.STATES)
 @pytest.mark.parametrize("to", rules.STATES)
 def test_only_what_the_table_has_is_done(was: str, to: str) -> None:
-    with contextlib.closing(Shop(MemoryTables())) as shop:
+    with contextlib.closing(Shop(FurnishedTables())) as shop:
         shop.receive("A", "S1", 5_000)
         order = placed(shop, pays_first=False, backorder=True, place="")
         for state in (*rules.path(rules.PLACED, was),):

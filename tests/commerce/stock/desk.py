@@ -10,7 +10,7 @@ from cauce.commerce.parts import ACTIONS, SHAPES
 from cauce.commerce.stock.api import Available, availability
 from cauce.commerce.transact.carrier import Carrier, Command
 from cauce.engines.api import Tables
-from cauce.engines.memory import MemoryTables
+from tests.furnished import FurnishedTables
 
 SECOND = 1_000_000
 START = 1_700_000_000 * SECOND
@@ -20,7 +20,7 @@ class Desk:
     """A store of commerce with a clock that stands still until it is moved."""
 
     def __init__(self, tables: Tables | None = None) -> None:
-        self.tables = tables or MemoryTables()
+        self.tables = tables or FurnishedTables()
         self.now = START
         self.carrier = Carrier(self.tables, ACTIONS, SHAPES, lambda: self.now)
 

@@ -18,14 +18,14 @@ from cauce.commerce.tills.applying import Drop, Follow, Mend, Rewind
 from cauce.commerce.tills.deeds import Return
 from cauce.commerce.tills.habits import NameStore, SetHabit
 from cauce.commerce.tills.store import PENDING, RECEIPTS, STRANGE, UNFIT
-from cauce.engines.memory import MemoryTables
 from cauce.errors import Ended
 from tests.commerce.tills.river import NOW, SECOND, River, receipt
+from tests.furnished import FurnishedTables
 
 
 @pytest.fixture
 def river() -> Iterator[River]:
-    found = River(MemoryTables())
+    found = River(FurnishedTables())
     yield found
     found.close()
 
@@ -155,7 +155,7 @@ def test_a_store_that_becomes_a_place_catches_up(river: River) -> None:
 
 
 def test_without_places_nothing_is_read_and_the_first_place_begins_there() -> None:
-    river = River(MemoryTables(), places=())
+    river = River(FurnishedTables(), places=())
     river.tell("Receipt Issued", **receipt(1))
     river.follow()
     river.commerce.do(PutPlace(place=Place(id="S1")))

@@ -15,8 +15,8 @@ from cauce.commerce.catalogue.products import PutProduct
 from cauce.commerce.tills import movements, observed
 from cauce.commerce.tills.applying import Rewind
 from cauce.commerce.tills.habits import SetHabit
-from cauce.engines.memory import MemoryTables
 from tests.commerce.tills.river import NOW, SECOND, River
+from tests.furnished import FurnishedTables
 
 GTIN = "09521141012345"
 GLN = "9529999999993"
@@ -31,7 +31,7 @@ def river() -> Iterator[River]:
 
 
 def river_of() -> River:
-    found = River(MemoryTables(), places=("S2",))
+    found = River(FurnishedTables(), places=("S2",))
     found.commerce.do(PutPlace(place=Place(id="S1", gln=GLN)))
     found.commerce.do(PutProduct(product=Product(sku="G", names={"en": "Gin"}, gtins=(GTIN,))))
     return found

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from cauce.commerce.tills.applying import Rewind
 from cauce.engines.api import Tables
-from cauce.engines.memory import MemoryTables
 from tests.commerce.tills.river import NOW, SECOND, River, receipt
+from tests.furnished import FurnishedTables
 
 SKUS, PLACES, TILLS = ("A", "B"), ("S1", "S2"), ("1", "2")
 Told = tuple[str, dict[str, Any]]
@@ -88,14 +88,14 @@ def test_any_order_any_batches_any_repetition_give_the_same_books(told: list[Tol
     chance = random.Random(seed)
     doubled = told + chance.sample(told, len(told) // 2)
     chance.shuffle(doubled)
-    found, _ = outcome(MemoryTables(), doubled, steps=chance)
+    found, _ = outcome(FurnishedTables(), doubled, steps=chance)
     assert found == expected(told)
 
 
 @given(told=facts())
 @settings(max_examples=10)
 def test_following_the_river_once_more_changes_nothing(told: list[Told]) -> None:
-    river = River(MemoryTables())
+    river = River(FurnishedTables())
     for name, properties in told:
         river.tell(name, **properties)
     river.follow()

@@ -14,8 +14,8 @@ from cauce.commerce.loyalty import api as loyalty
 from cauce.commerce.loyalty.programmes import ApplyProgramme
 from cauce.commerce.tills.applying import Rewind
 from cauce.commerce.tills.habits import SetHabit
-from cauce.engines.memory import MemoryTables
 from tests.commerce.tills.river import NOW, SECOND, River, receipt
+from tests.furnished import FurnishedTables
 
 ANA = "email:ana@example.com"
 CLUB = """
@@ -31,7 +31,7 @@ rewards:
 
 
 def river_of() -> River:
-    found = River(MemoryTables())
+    found = River(FurnishedTables())
     found.commerce.do(SetHabit(source="shop", orders=True))
     return found
 

@@ -16,15 +16,15 @@ from cauce.commerce.tills.applying import Drop
 from cauce.commerce.tills.habits import NameStore, SetHabit
 from cauce.commerce.tills.outcomes import Which
 from cauce.engines.api import Tables
-from cauce.engines.memory import MemoryTables
 from cauce.errors import DefinitionInvalid
 from cauce.model import Event
 from tests.commerce.tills.river import NOW, SECOND, River, receipt
+from tests.furnished import FurnishedTables
 
 
 @pytest.fixture
 def river() -> Iterator[River]:
-    found = River(MemoryTables())
+    found = River(FurnishedTables())
     yield found
     found.close()
 
@@ -116,7 +116,7 @@ RECEIPTS = st.lists(
 def test_pages_hold_each_receipt_once_in_order(
     told: list[tuple[str, str, int]], size: int, place: str, till: str
 ) -> None:
-    river = River(MemoryTables())
+    river = River(FurnishedTables())
     for number, (store, at_till, moment) in enumerate(told):
         river.tell("Receipt Issued", occurred=NOW + moment * SECOND, **receipt(number, store=store, till=at_till))
     river.follow()

@@ -21,10 +21,10 @@ from cauce.commerce.tills import returning
 from cauce.commerce.tills.applying import Rewind
 from cauce.commerce.tills.habits import SetHabit
 from cauce.commerce.transact.carrier import Command
-from cauce.engines.memory import MemoryTables
 from cauce.errors import CauceError, Conflict
 from tests.commerce.tills.river import NOW, SECOND, River, receipt
 from tests.commerce.tills.test_orders_and_points import CLUB, points
+from tests.furnished import FurnishedTables
 
 ANA = "email:ana@example.com"
 KEYS = Keys(b"a secret of thirty-two bytes ....")
@@ -35,7 +35,7 @@ class Desk(River):
     """A river, and an order of two pieces of A that waits in S1 to be handed over."""
 
     def __init__(self, *, kind: str = "reserve_in_store") -> None:
-        super().__init__(MemoryTables())
+        super().__init__(FurnishedTables())
         self.commerce.do(SetHabit(source="shop", orders=True))
         self.commerce.do(Receive(lines=(Entry("A", "S1", 10_000),)))
         placed = PlaceOrder(
@@ -364,7 +364,7 @@ def test_a_receipt_number_of_another_week_is_another_receipt(desk: Desk) -> None
 
 @given(st.permutations(["order", "receipt", "back"]), st.sampled_from(["order_id", "receipt_id"]))
 def test_the_return_of_an_order_of_another_platform(news: list[str], named: str) -> None:
-    river = River(MemoryTables())
+    river = River(FurnishedTables())
     river.commerce.do(SetHabit(source="shop", orders=True))
     for one in news:
         if one == "order":
@@ -390,7 +390,7 @@ def test_the_return_of_an_order_of_another_platform(news: list[str], named: str)
 @settings(max_examples=30)
 @given(st.lists(st.sampled_from(["desk", "till"]), min_size=1, max_size=5))
 def test_desk_and_till_return_no_more_of_a_receipt_than_it_says(steps: list[str]) -> None:
-    river = River(MemoryTables())
+    river = River(FurnishedTables())
     river.commerce.do(Receive(lines=(Entry("A", "S1", 10_000),)))
     river.tell("Receipt Issued", **receipt(1))
     river.follow()
