@@ -1,5 +1,7 @@
 # Cauce. Everything runs in .venv, made from locked requirements by the first target that needs it.
 PYTHON ?= python3
+# A Python that somebody names is used; else the quickest build of python3's version that is on the PATH.
+EXACTLY := $(if $(filter-out file,$(origin PYTHON)),--this-python)
 RUN := .venv/bin/python
 ONCE ?=
 PORT ?=
@@ -23,10 +25,10 @@ help:
 	@echo 'make clean           removes what was built; no data folder is touched'
 
 core:
-	@$(PYTHON) requirements/install.py core
+	@$(PYTHON) requirements/install.py core $(EXACTLY)
 
 setup:
-	@$(PYTHON) requirements/install.py dev
+	@$(PYTHON) requirements/install.py dev $(EXACTLY)
 
 demo: core
 	@.venv/bin/cauce demo $(if $(ONCE),--once) $(if $(PORT),--port $(PORT)) $(ARGS)
@@ -50,7 +52,7 @@ assets:
 	@$(PYTHON) requirements/assets.py $(if $(RENEW),renew)
 
 lock:
-	@$(PYTHON) requirements/install.py lock
+	@$(PYTHON) requirements/install.py lock $(EXACTLY)
 
 clean:
 	@rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -4,6 +4,8 @@
     python3 requirements/install.py dev      that, and what its tests need
     python3 requirements/install.py lock     renews the lock files from pyproject.toml
 
+`.venv` gets the quickest Python of the running one's version that is on the PATH (`interpreters.py`); with
+`--this-python` at the end it gets the running one.
 Only the standard library is needed. Packages are fetched by uv because it is quick, and by pip where uv cannot.
 The index, proxy and certificate of the user's pip configuration are honoured by both.
 """
@@ -17,6 +19,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from interpreters import quickest
+
 ROOT = Path(__file__).resolve().parents[1]
 LOCKS = ROOT / "requirements"
 VENV = ROOT / ".venv"
@@ -24,6 +28,7 @@ BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 STAMP = VENV / "cauce-installed.json"
 OLDEST = (3, 11)
+THIS = "--this-python"
 
 # What pip's configuration says, in uv's words. A key that is missing here (and in IRRELEVANT) makes us use pip alone.
 UV_WORDS = {
@@ -39,8 +44,8 @@ IRRELEVANT = {"disable-pip-version-check", "no-cache-dir", "progress-bar", "no-i
 
 
 def main() -> None:
-    wanted = sys.argv[1] if len(sys.argv) == 2 else ""
-    if wanted not in ("core", "dev", "lock"):
+    wanted, *options = sys.argv[1:] or [""]
+    if options not in ([], [THIS]) or wanted not in ("core", "dev", "lock"):
         sys.exit(__doc__)
     if sys.version_info < OLDEST:
         sys.exit(
@@ -84,10 +89,11 @@ def key(kind: str) -> str:
 def make_environment() -> None:
     if PYTHON.exists() and not run(PYTHON, "-m", "pip", "--version", quiet=True):
         return
-    print(f"· making {VENV.name} with Python {sys.version.split()[0]}", flush=True)
-    if run(sys.executable, "-m", "venv", VENV):
+    python = sys.executable if THIS in sys.argv else quickest()
+    print(f"· making {VENV.name} with {python}", flush=True)
+    if run(python, "-m", "venv", VENV):
         sys.exit(
-            f"{sys.executable} could not make a virtual environment with pip in it. On Debian and Ubuntu: "
+            f"{python} could not make a virtual environment with pip in it. On Debian and Ubuntu: "
             "apt-get install python3-venv. Then run the same command again."
         )
 
