@@ -60,7 +60,7 @@ class Head(msgspec.Struct, frozen=True, array_like=True):
 
 _encode_json = msgspec.json.Encoder().encode
 _decode_json = msgspec.json.Decoder(dict[str, Any]).decode
-_encode = msgspec.msgpack.Encoder().encode
+_encode_into = msgspec.msgpack.Encoder().encode_into
 _decode_row = msgspec.msgpack.Decoder(Row).decode
 _decode_head = msgspec.msgpack.Decoder(Head).decode
 _NOTHING = b"{}"
@@ -107,16 +107,18 @@ def stored_of(row: Row) -> StoredEvent:
     return StoredEvent(row.subject, row.identifier_ids, event)
 
 
-def encode_row(row: Row) -> bytes:
-    """One row as bytes: the same bytes for the same content in the same order of keys."""
-    return _encode(row)
+def append_row(row: Row, items: bytearray) -> None:
+    """Writes one row behind others: the same bytes for the same content in the same order of keys."""
+    _encode_into(row, items, -1)
 
 
-def pack_block(positions: Sequence[int], items: Sequence[bytes], compressor: zstandard.ZstdCompressor) -> bytes:
+def pack_block(
+    positions: Sequence[int], lengths: Iterable[int], items: bytes | bytearray, compressor: zstandard.ZstdCompressor
+) -> bytes:
     """Count, positions (int64), lengths (uint32), items one after the other; little-endian, zstd."""
     count = len(positions)
-    head = struct.pack(f"<I{count}q{count}I", count, *positions, *map(len, items))
-    return compressor.compress(head + b"".join(items))
+    head = struct.pack(f"<I{count}q{count}I", count, *positions, *lengths)
+    return compressor.compress(b"".join((head, items)))
 
 
 class OpenedBlock:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate
+from operator import sub
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +25,8 @@ from cauce.events.rules import (
     EVENTS_PER_BLOCK,
     PERSON_ERASED,
     OpenedBlock,
+    append_row,
     archived_decision,
-    encode_row,
     pack_block,
     row_of,
 )
@@ -37,60 +39,79 @@ BLOCK_BYTES_MAX = 131_072
 """A block of large events is closed earlier, so that reading one event of it stays quick."""
 
 
+class _Block:
+    """Rows of one block: their positions, and where each ends in `items`.
+
+    `key` is 0 until the block is stored; then it stays, even when an erasure takes away the position that it was.
+    """
+
+    __slots__ = ("ends", "items", "key", "positions")
+
+    def __init__(self, key: int = 0, positions: Sequence[int] = (), items: Sequence[bytes] = ()) -> None:
+        self.key = key
+        self.positions = list(positions)
+        self.ends = list(accumulate(map(len, items)))
+        self.items = bytearray().join(items)
+
+    def copy(self) -> _Block:
+        copied = _Block(self.key, self.positions)
+        copied.ends, copied.items = self.ends.copy(), self.items.copy()
+        return copied
+
+    @property
+    def is_open(self) -> bool:
+        """Whether one more row may join."""
+        return len(self.ends) < EVENTS_PER_BLOCK and len(self.items) < BLOCK_BYTES_MAX
+
+
 class BlockWriter:
-    """Writes encoded events into blocks; remembers the last block while it is not full."""
+    """Writes rows into blocks; remembers the last block while it is not full."""
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
         self._compressor = zstandard.ZstdCompressor(level=1)
-        self._open: tuple[int, list[int], list[bytes]] = (0, [], [])
-        self._next = self._open
+        self._committed = _Block()
+        self._open = _Block()
+        self._full: list[Row] = []
 
     def load(self) -> None:
         """Takes the open block from the table, after a start or after an erasure rewrote it."""
         row = store.last_block(self._tables)
-        self._open = (0, [], [])
+        self._committed = _Block()
         if row is not None:
             opened = OpenedBlock(row[3], zstandard.ZstdDecompressor())
-            items = opened.items()
-            if not _is_full(len(items), sum(map(len, items))):
-                self._open = (row[0], list(opened.positions), items)
-        self._next = self._open
+            block = _Block(row[0], opened.positions, opened.items())
+            if block.is_open:
+                self._committed = block
+        self.rolled_back()
 
-    def flush(self, positions: Sequence[int], items: Sequence[bytes]) -> None:
-        """Inside the transaction: writes full blocks, and the last one as far as it goes. Positions ascend."""
-        if not positions:
-            return
-        key, open_positions, open_items = self._open
-        block_positions, block_items = open_positions.copy(), open_items.copy()
-        size = sum(map(len, block_items))
-        rows: list[Row] = []
-        for position, item in zip(positions, items, strict=True):
-            if not block_positions:
-                key = position
-            block_positions.append(position)
-            block_items.append(item)
-            size += len(item)
-            if _is_full(len(block_items), size):
-                rows.append(self._row(key, block_positions, block_items))
-                block_positions, block_items, size = [], [], 0
-        if block_positions:
-            rows.append(self._row(key, block_positions, block_items))
-        self._next = (key, block_positions, block_items)
-        self._tables.upsert(store.EVENT_BLOCK, rows)
+    def add(self, row: EventRow) -> None:
+        """Takes one more row of the batch; positions ascend."""
+        block = self._open
+        items, positions = block.items, block.positions
+        append_row(row, items)
+        positions.append(row.position)
+        block.ends.append(len(items))
+        if not block.is_open:
+            self._full.append(self._row(block))
+            self._open = _Block()
+
+    def flush(self) -> None:
+        """Inside the transaction: writes full blocks, and the last one as far as it goes."""
+        is_changed = self._full or len(self._open.ends) > len(self._committed.ends)
+        if is_changed:
+            self._tables.upsert(store.EVENT_BLOCK, [*self._full, *([self._row(self._open)] if self._open.ends else [])])
 
     def committed(self) -> None:
-        self._open = self._next
+        self._committed, self._full = self._open.copy(), []
 
     def rolled_back(self) -> None:
-        self._next = self._open
+        self._open, self._full = self._committed.copy(), []
 
-    def _row(self, key: int, positions: list[int], items: list[bytes]) -> Row:
-        return (key, positions[-1], len(positions), pack_block(positions, items, self._compressor))
-
-
-def _is_full(count: int, size_bytes: int) -> bool:
-    return count >= EVENTS_PER_BLOCK or size_bytes >= BLOCK_BYTES_MAX
+    def _row(self, block: _Block) -> Row:
+        positions, ends = block.positions, block.ends
+        body = pack_block(positions, map(sub, ends, (0, *ends)), block.items, self._compressor)
+        return (block.key or positions[0], positions[-1], len(positions), body)
 
 
 def _all_rows(reader: Reader, table: Table) -> Iterator[Row]:
@@ -131,7 +152,6 @@ class ArchiveStage:
         self._recovered = False
         self._passages: Sequence[Passage] = ()
         self._stored: list[EventRow] = []
-        self._items: list[bytes] = []
         self._erasures: list[Erasure] = []
         self._erased: list[int] = []
 
@@ -180,7 +200,7 @@ class ArchiveStage:
         if event.type == DECISION:
             event, subject, identifier_ids = archived_decision(event, identifier_ids), 0, ()
         row = row_of(event, subject, identifier_ids)
-        self._items.append(encode_row(row))
+        self._blocks.add(row)
         self._stored.append(row)
         return True
 
@@ -188,7 +208,7 @@ class ArchiveStage:
         if not self._recovered:
             self.recover()
         suppressed = self._write_aside()
-        self._blocks.flush([stored.position for stored in self._stored], self._items)
+        self._blocks.flush()
         decisions = [(one.position, one.name) for one in self._stored if one.type == DECISION]
         if decisions:
             self._tables.upsert(store.EVENT_DECISION, decisions)
@@ -241,6 +261,5 @@ class ArchiveStage:
     def _forget_batch(self) -> None:
         self._passages = ()
         self._stored = []
-        self._items = []
         self._erasures = []
         self._erased = []
