@@ -12,13 +12,14 @@ import msgspec
 
 from cauce.commerce.transact.asking import number_of
 from cauce.commerce.transact.records import Records
-from cauce.commerce.transact.store import ANSWERED, TABLES, TURN, Answered
+from cauce.commerce.transact.store import ANSWERED, NUMBERS, TABLES, TURN, Answered
 from cauce.commerce.transact.work import AsksTables, Work
 from cauce.engines.api import Table, Tables
 from cauce.errors import Busy, CauceError, Conflict, Unreadable
 
 KEY_CHARACTERS_MAX = 200
 _BY_HASH = f"select {ANSWERED.columns} from command where hash in {{keys}}"
+_ALL_NUMBERS = f"select {NUMBERS.columns} from number where 1 in {{keys}}"
 
 _logger = logging.getLogger(__name__)
 
@@ -103,10 +104,12 @@ class Carrier:
     ) -> dict[str, Answered]:
         """Reads what is needed, all together; the commands of some keys that were answered already."""
         questions: list[tuple[str, Iterable[int]]] = [(of.by_keys, keys) for of, keys in needs.items()]
-        rows = self._tables.select_keys_each([*questions, (_BY_HASH, hashes.values())])
-        for (of, keys), found in zip(needs.items(), rows, strict=False):
+        questions += [(_BY_HASH, hashes.values()), (_ALL_NUMBERS, (1,))]
+        *rows, answered, numbers = self._tables.select_keys_each(questions)
+        for (of, keys), found in zip(needs.items(), rows, strict=True):
             work.know(of, keys, found)
-        return {row.key: row for row in map(ANSWERED.of, rows[-1])}
+        work.know_numbers(numbers)
+        return {row.key: row for row in map(ANSWERED.of, answered)}
 
     def _needs(self, commands: Sequence[Command]) -> dict[Records[Any], set[int]]:
         wanted: set[tuple[Records[Any], int]] = set()

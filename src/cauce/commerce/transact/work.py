@@ -104,6 +104,11 @@ class Work:
         rows.update(dict.fromkeys(keys))
         rows.update((row[0], of.of(row)) for row in found)
 
+    def know_numbers(self, found: Iterable[Row]) -> None:
+        """The last number given out of every series, read before any was: there are few of them."""
+        self._numbers = dict(found)
+        self._numbers_written = dict(self._numbers)
+
     def select(self, of: Records[R], condition: str, *parameters: Any) -> list[R]:
         """Rows that meet a condition (SQL after `where`, with order and limit), as they are within this work."""
         rows = self._shelves[of].rows
@@ -171,10 +176,6 @@ class Work:
     def number(self, series: str) -> int:
         """The next number of a series, from 1, without gaps."""
         numbers = self._numbers
-        if not numbers:
-            # All at once: there are few of them, and a question for each would be a trip to a server.
-            numbers.update(self._tables.select(f"select {NUMBERS.columns} from number"))
-            self._numbers_written = dict(numbers)
         last = numbers.get(series, 0)
         self._numbers_before.setdefault(series, last)
         numbers[series] = last + 1
