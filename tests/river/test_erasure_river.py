@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from cauce.app import Platform, decoder
@@ -89,6 +89,7 @@ def test_later_events_are_suppressed_and_everybody_else_goes_on(folder: Any, see
     later = [
         (source, name, NOW, renamed(body)) for source, name, _, body in traffic(seed + 1, 60, with_decisions=False)
     ]
+    assume(_items(without(later, who)) < _items(later))  # somebody may have nothing to say any more
     river = River([*entries, erased(who, suppress=True), *later], history=folder()).drain(batch_records=7)
     assert sum(row.suppressed for row in river.views().quality.balance()) > 0
     assert all(row.adds_up for row in river.views().quality.balance())
@@ -226,6 +227,10 @@ def test_a_real_installation_erases_verifies_and_replays(tmp_path: Path) -> None
 def renamed(body: bytes) -> bytes:
     """Events of another day: the same people, other ids."""
     return body.replace(b'"messageId":"', b'"messageId":"later-')
+
+
+def _items(entries: list[Entry]) -> int:
+    return sum(len(msgspec.json.decode(body)["batch"]) for *_, body in entries)
 
 
 def without(entries: list[Entry], who: int) -> list[Entry]:

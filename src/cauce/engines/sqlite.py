@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache, partial
 from heapq import merge
 from itertools import chain, islice
@@ -168,8 +168,12 @@ class SqliteTables(SqliteReader):
         return Capabilities("sqlite", durable=True, concurrent_writers=False, shared_between_processes=True)
 
     def create(self, tables: Iterable[Table]) -> None:
-        for table in tables:
-            if table.layout == "rows":
+        wanted = [table for table in tables if table.layout == "rows"]
+        present = {name for (name,) in self.select("select name from sqlite_master where type = 'table'")}
+        is_whole = present.issuperset(table.name for table in wanted)
+        # New tables come in one transaction: one for each would take most of the time that a first start needs.
+        with nullcontext() if is_whole or self._connection.in_transaction else self.transaction():
+            for table in wanted:
                 self._create_rows(table, table.name)
 
     def _create_rows(self, table: Table, name: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from hashlib import blake2b
 from importlib import resources
 from typing import Any
@@ -236,7 +237,9 @@ def _renumbered(pattern: str, groups: int) -> str:
     return re.sub(r"\\(\d)", lambda found: f"\\{int(found[1]) + groups}", pattern)
 
 
+@cache
 def _packaged() -> dict[str, Any]:
+    """Read once; nobody changes it."""
     text = resources.files("cauce.identity").joinpath("default_rules.yaml").read_text(encoding="utf-8")
     document: dict[str, Any] = yaml.safe_load(text)
     return document

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,7 @@ class SurvivorshipRules(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.traits.get(trait, self.default)
 
 
+@cache
 def default_definitions() -> tuple[Definition, ...]:
     """The computed traits of a retailer that come with Cauce."""
     return read_definitions(DEFAULTS.read_text(encoding="utf-8"))
