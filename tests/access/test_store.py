@@ -143,8 +143,8 @@ class Slow(SqliteTables):
     """Says when a change begins, which may have to wait for another process."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path)
         self.begun = threading.Event()
+        super().__init__(path)
 
     @contextmanager
     def transaction(self):
