@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
 from tests.browser.conftest import PICTURES
@@ -29,11 +29,14 @@ def demo_link(tmp_path) -> Iterator[str]:
         )  # fmt: skip
         try:
             assert process.stdout is not None
-            yield first_document(process.stdout)["url"]
+            url = first_document(process.stdout)["url"]
+            yield url
         finally:
-            process.send_signal(signal.SIGINT)
+            process.terminate()  # not as Ctrl-C: where this runs in the background, that may be ignored
             process.wait(timeout=60)
             process.stdout.close()
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(url)
     said = complaints.read_text()
     assert not [word for word in ("Traceback", "leaked") if word in said], said
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -54,6 +55,7 @@ def demo(
         owner = platform.access.accounts.find(OWNER) or platform.access.accounts.add(OWNER, "owner", by=user())
         cookie = platform.access.sessions.start(owner, agent="cauce demo").cookie
     command = [sys.executable, "-m", "cauce", "--data", str(folder), "up", "--json", "--port", str(settings.port)]
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends the demo ends its server, too
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own program
     try:
         url = _url(server)
