@@ -316,12 +316,16 @@ class Options(msgspec.Struct, frozen=True):
 
 
 class _Change(msgspec.Struct):
-    """What one commit does to the files; `rows` are the unwritten rows after it, None when they stay."""
+    """What one commit does to the files; `rows` are the unwritten rows after it, None when they stay.
+
+    `columns` are the loose rows after it, when they are enough to become columns.
+    """
 
     added: list[HistoryFile] = []
     removed: list[HistoryFile] = []
     written_batches: int = 0
     rows: list[Any] | None = None
+    columns: pa.RecordBatch | None = None
 
 
 class _Job(msgspec.Struct):
@@ -406,8 +410,11 @@ class HistoryWriter:
             after = int(pc.max(self._rows[-1]["position"]).as_py())
         self._unloaded = (after, until)
 
-    def flush(self, erased: Sequence[int] = ()) -> None:
-        """Inside the transaction: lists finished files; with `erased` positions, rewrites the files that hold them."""
+    def flush(self, stored: Sequence[Row] = (), erased: Sequence[int] = ()) -> None:
+        """Inside the transaction: lists finished files; with `erased` positions, rewrites the files that hold them.
+
+        What the batch stored becomes columns here, where a remote engine is still at work on what it was sent.
+        """
         change = self._change = _Change([], [])
         if self._job is not None and (erased or self._job.future.done()):
             change.added, change.removed = list(self._finished(self._job)), list(self._job.removed)
@@ -418,6 +425,8 @@ class HistoryWriter:
             self._tables.delete(HISTORY_FILE, [file.first_position for file in change.removed])
         if change.added:
             self._tables.upsert(HISTORY_FILE, [file.as_row() for file in change.added])
+        if not erased and len(self._loose) + len(stored) >= LOOSE_EVENTS_MAX:
+            change.columns = columns_of([*self._loose, *stored])
 
     def committed(self, stored: Sequence[Row]) -> None:
         """After the commit: makes files visible, takes over the batch's events, starts what has become due."""
@@ -434,7 +443,7 @@ class HistoryWriter:
         if change.written_batches:
             self._row_count = store.tail(self._tables)[1] if self._turns else self._rows_in_memory()
         self._oldest = self._clock() if change.written_batches else self._oldest
-        self._keep(stored)
+        self._keep(stored, change.columns)
         self.start()
 
     def rolled_back(self) -> None:
@@ -503,15 +512,17 @@ class HistoryWriter:
                 self.folder.pending(file.path).unlink(missing_ok=True)
         self._end_job()
 
-    def _keep(self, stored: Sequence[Row]) -> None:
+    def _keep(self, stored: Sequence[Row], columns: pa.RecordBatch | None) -> None:
         if not stored:
             return
         if not self._row_count:
             self._oldest = self._clock()
-        self._loose += stored
         self._row_count += len(stored)
-        if len(self._loose) >= LOOSE_EVENTS_MAX:
-            self._settle()
+        if columns is None:
+            self._loose += stored
+        else:
+            self._rows.append(columns)
+            self._loose = []
 
     def _load(self) -> None:
         """Reads the tail that an earlier runner left, when it is to be written: most runs are too short for that."""

@@ -214,7 +214,7 @@ class ArchiveStage:
             self._tables.upsert(store.EVENT_DECISION, decisions)
         self._erased = self._eraser.flush(self._erasures, suppressed)
         if self._history:
-            self._history.flush(self._erased)
+            self._history.flush(self._stored, self._erased)
 
     def committed(self) -> None:
         stored, erased = self._stored, self._erased

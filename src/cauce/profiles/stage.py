@@ -195,8 +195,9 @@ class ProfilesStage:
     def _fold(self, batch: Batch, held: Held | None = None) -> None:
         held = held or self._bodies(batch)
         if batch.notes:
-            self._tables.upsert(store.PULSES, self._folded_pulses(batch.notes, held[store.PULSES]))
+            # The longest first: a remote engine is at work on it while pulses are folded here.
             self._tables.upsert(store.TIMELINE, sorted(batch.timeline))
+            self._tables.upsert(store.PULSES, self._folded_pulses(batch.notes, held[store.PULSES]))
         if batch.told:
             self._tables.upsert(store.LEDGERS, self._folded_ledgers(batch.told, held[store.LEDGERS]))
 
