@@ -236,7 +236,8 @@ def erase_from_blocks(tables: Tables, positions: Iterable[int]) -> None:
         tables.delete(store.EVENT_BLOCK, [row[0]])
         if kept:
             places = [place for place, _ in kept]
-            body = pack_block(places, (len(item) for _, item in kept), b"".join(item for _, item in kept), compressor)
+            items = [item for _, item in kept]
+            body = pack_block(places, map(len, items), b"".join(items), compressor)
             tables.upsert(store.EVENT_BLOCK, [(row[0], row[1], len(kept), body)])
     tables.delete(store.EVENT_DECISION, remaining)
 

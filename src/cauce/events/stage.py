@@ -98,9 +98,10 @@ class BlockWriter:
 
     def flush(self) -> None:
         """Inside the transaction: writes full blocks, and the last one as far as it goes."""
-        is_changed = self._full or len(self._open.ends) > len(self._committed.ends)
-        if is_changed:
-            self._tables.upsert(store.EVENT_BLOCK, [*self._full, *([self._row(self._open)] if self._open.ends else [])])
+        if not self._full and len(self._open.ends) == len(self._committed.ends):
+            return
+        last = [self._row(self._open)] if self._open.ends else []
+        self._tables.upsert(store.EVENT_BLOCK, self._full + last)
 
     def committed(self) -> None:
         self._committed, self._full = self._open.copy(), []

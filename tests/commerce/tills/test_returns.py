@@ -49,6 +49,17 @@ class Desk(River):
             return
         self.commerce.do(Ready(order=self.number, codes=KEYS.hashes(self.order), by="eva"))
 
+    def join_club(self) -> None:
+        """From now on purchases earn points."""
+        self.commerce.do(ApplyProgramme(document=CLUB, by="test"))
+        self.follower = self.fresh()
+
+    def tell_again(self) -> None:
+        """All facts come once more, from the first, and orders earn after them."""
+        self.commerce.do(Rewind(position=0))
+        self.follow()
+        self.commerce.do(EarnOrders())
+
     def hand_over(self) -> None:
         self.commerce.do(
             HandOver(desk="S1", order=self.number, initials="AR", receipt="0007", codes=KEYS.hashes(self.order))
@@ -148,8 +159,7 @@ def test_a_damaged_return_of_an_order_is_kept_apart(desk: Desk) -> None:
 
 
 def test_a_till_return_of_an_order_takes_its_points_back_once(desk: Desk) -> None:
-    desk.commerce.do(ApplyProgramme(document=CLUB, by="test"))
-    desk.follower = desk.fresh()
+    desk.join_club()
     desk.hand_over()
     desk.commerce.do(EarnOrders())
     assert points(desk) == 20
@@ -163,8 +173,7 @@ def test_a_till_return_of_an_order_takes_its_points_back_once(desk: Desk) -> Non
 def test_points_of_a_return_are_taken_back_once_whatever_is_told_first(steps: list[str], is_held: bool) -> None:
     """The till's return names only the receipt, and the receipt says which order it is of."""
     desk = Desk()
-    desk.commerce.do(ApplyProgramme(document=CLUB, by="test"))
-    desk.follower = desk.fresh()
+    desk.join_club()
     for step in [*(["hand over"] if is_held else []), *steps]:
         if step == "hand over" and not desk.line()["collected"] + desk.line()["returned"]:
             order = {"order": desk.number, "initials": "AR", "receipt": "0009", "codes": KEYS.hashes(desk.order)}
@@ -175,9 +184,7 @@ def test_points_of_a_return_are_taken_back_once_whatever_is_told_first(steps: li
         elif step == "back":
             desk.came(1, receipt_id="R7")
         desk.commerce.do(EarnOrders())
-    desk.commerce.do(Rewind(position=0))
-    desk.follow()
-    desk.commerce.do(EarnOrders())
+    desk.tell_again()
     assert desk.line()["returned"] == 1_000
     assert points(desk) == 10
     desk.close()
@@ -188,8 +195,7 @@ def test_points_of_a_return_are_taken_back_once_whatever_is_told_first(steps: li
 def test_a_return_of_an_order_s_goods_and_others_takes_the_points_of_both_back(steps: list[str]) -> None:
     """An order of two pieces of A is paid at the till, with B; a piece of A and all of B come back together."""
     desk = Desk()
-    desk.commerce.do(ApplyProgramme(document=CLUB, by="test"))
-    desk.follower = desk.fresh()
+    desk.join_club()
     for step in steps:
         if step == "hand over":
             desk.hand_over()
@@ -204,9 +210,7 @@ def test_a_return_of_an_order_s_goods_and_others_takes_the_points_of_both_back(s
             desk.tell("Product Returned", **told, receipt_id="7", products=both)
             desk.follow()
         desk.commerce.do(EarnOrders())
-    desk.commerce.do(Rewind(position=0))
-    desk.follow()
-    desk.commerce.do(EarnOrders())
+    desk.tell_again()
     assert desk.line()["returned"] == 1_000
     assert points(desk) == 10
     desk.close()
@@ -214,8 +218,7 @@ def test_a_return_of_an_order_s_goods_and_others_takes_the_points_of_both_back(s
 
 @pytest.mark.parametrize("is_first", [True, False])
 def test_an_order_that_is_paid_at_the_till_earns_once(desk: Desk, is_first: bool) -> None:
-    desk.commerce.do(ApplyProgramme(document=CLUB, by="test"))
-    desk.follower = desk.fresh()
+    desk.join_club()
     for step in (True, False) if is_first else (False, True):
         if step:
             desk.tell("Receipt Issued", who=ANA, **{**receipt(7), "receipt_id": "7"})

@@ -34,7 +34,16 @@ from cauce.commerce.catalogue.rules import hours, pricing
 from cauce.commerce.catalogue.rules.checks import KINDS, ROLES, folded
 from cauce.commerce.catalogue.rules.codes import UNITS, gtin_in, gtin_or_none, is_whole, zones
 from cauce.commerce.catalogue.rules.distance import distance, nearest_first
-from cauce.commerce.catalogue.rules.hours import clock, clock_at, closing, day_at, next_opening, opens_on, promised
+from cauce.commerce.catalogue.rules.hours import (
+    clock,
+    clock_at,
+    closing,
+    day_at,
+    midnight,
+    next_opening,
+    opens_on,
+    promised,
+)
 from cauce.commerce.catalogue.rules.money import exponent, minor, written
 from cauce.commerce.catalogue.store import PATH, PLACES, PRICES, PRODUCTS, TABLES, UNKNOWN, Rows, Source, row
 from cauce.commerce.transact.asking import plain
@@ -67,6 +76,7 @@ __all__ = [
     "gtin_or_none",
     "is_whole",
     "items",
+    "midnight",
     "minor",
     "nearest_first",
     "need_place",

@@ -77,10 +77,10 @@ def serve_waiting(work: Work, command: ServeWaiting) -> Served:
     return Served(tuple(served))
 
 
-def has_risen(work: Work) -> bool:
-    """Whether more of some product that is waited for may be promised, and the clerk has not looked yet."""
-    total = work.get(AWAITED, ALL)
-    return total is not None and total.rose > 0
+def has_risen(work: Work, sku: str = ALL) -> bool:
+    """Whether more of a product that is waited for, or of any, may be promised, and the clerk has not looked yet."""
+    awaited = work.get(AWAITED, sku)
+    return awaited is not None and awaited.rose > 0
 
 
 def wanted_by(work: Work, command: SourceOrder) -> tuple[list[str], int]:
@@ -95,20 +95,15 @@ def first_served(work: Work, skus: Iterable[str], before: int = 0) -> dict[int, 
     What is kept back, by account of the ledger, for those whose turn does not come within `TURNS_MAX`: `given_back`
     undoes it. Asks the tables, when more of one of the products may be promised and the clerk has not looked yet.
     """
-    wanted = [sku for sku in dict.fromkeys(skus) if _has_risen(work, sku)]
+    wanted = [sku for sku in dict.fromkeys(skus) if has_risen(work, sku)]
     left = TURNS_MAX
     for sku in wanted:
-        if left and _has_risen(work, sku):
+        if left and has_risen(work, sku):
             left -= _serve(work, sku, left, {}, before)
     kept: dict[int, int] = {}
     for sku in wanted:
         kept.update(_kept_back(work, sku, before))
     return kept
-
-
-def _has_risen(work: Work, sku: str) -> bool:
-    awaited = work.get(AWAITED, sku)
-    return awaited is not None and awaited.rose > 0
 
 
 def given_back(work: Work, kept: Mapping[int, int]) -> None:

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
-from datetime import time as clock
 from typing import NamedTuple
 
 import msgspec
 
 from cauce.commerce.catalogue import api as catalogue
 from cauce.commerce.catalogue.api import Place, Position
-from cauce.commerce.catalogue.rules.codes import zone_info
 from cauce.commerce.fulfilment.rules import promise
 from cauce.commerce.fulfilment.rules.definition import Rule, rule_for
 from cauce.commerce.fulfilment.rules.sourcing import Asked, Candidate, Need, why_not
@@ -51,12 +49,11 @@ class Dated(msgspec.Struct, frozen=True):
 def date_waiting(work: Work, command: DateWaiting) -> Dated:
     limit = max(1, min(command.limit, PRODUCTS_MAX))
     found = work.select(AWAITED, "undated = 1 and sku <> '' order by sku limit ?", limit)
-    changed: dict[str, None] = {}
-    rules = in_force(Within(work)) if found else None
-    for awaited in found:
-        assert rules is not None, "asked for when there is something to do"
-        changed.update(dict.fromkeys(_dated(work, awaited, rules)))
-    return Dated(tuple(changed))
+    if not found:
+        return Dated()
+    rules = in_force(Within(work))
+    changed = [number for awaited in found for number in _dated(work, awaited, rules)]
+    return Dated(tuple(dict.fromkeys(changed)))
 
 
 def undated(work: Work, sku: str) -> None:
@@ -96,8 +93,7 @@ class _Supply:
     @property
     def there(self) -> int:
         """From when on it counts: the end of its day, as clocks in the place show it (microseconds)."""
-        after = date.fromisoformat(self.day) + timedelta(days=1)
-        return int(datetime.combine(after, clock(), zone_info(self.place.zone)).timestamp()) * SECOND
+        return catalogue.midnight(self.place, date.fromisoformat(self.day) + timedelta(days=1))
 
 
 class _Way(NamedTuple):
@@ -128,7 +124,10 @@ def _dated(work: Work, awaited: Awaited, rules: InForce) -> list[str]:
         if moment != row.promised:
             work.put(BACKORDERS, row._replace(promised=moment))
             changed.setdefault(order.id, []).append((line, moment))
-    return [_told(work, orders.order(work, id_), parts) for id_, parts in changed.items()]
+    told = [(orders.order(work, id_), parts) for id_, parts in changed.items()]
+    for order, parts in told:
+        orders.tell_expected(work, order, parts)
+    return [order.number for order, _ in told]
 
 
 def _supplies(work: Work, sku: str) -> list[_Supply]:
@@ -137,13 +136,9 @@ def _supplies(work: Work, sku: str) -> list[_Supply]:
     yesterday = datetime.fromtimestamp((work.now - DAY) // SECOND, UTC).date().isoformat()  # it may be today somewhere
     for row in stock.to_come(work, sku, yesterday, SUPPLIES_MAX):
         place = catalogue.place(Within(work), row.place)
-        if place is not None and row.day >= _today(place, work.now):
+        if place is not None and row.day >= catalogue.day_at(place, work.now).isoformat():
             found.append(_Supply(place, row.day, row.amount - row.met))
     return found
-
-
-def _today(place: Place, now: int) -> str:
-    return datetime.fromtimestamp(now // SECOND, zone_info(place.zone)).date().isoformat()
 
 
 def _claimed(
@@ -194,11 +189,6 @@ def _ready(work: Work, way: _Way, supply: _Supply, sku: str) -> int | None:
     )
     asked = Asked(needs=(Need(sku, supply.left),), now=there, destination=way.destination)
     return candidate.ready if why_not(way.rule, asked, candidate) is None else None
-
-
-def _told(work: Work, order: Order, parts: Sequence[tuple[Line, int]]) -> str:
-    orders.tell_expected(work, order, parts)
-    return order.number
 
 
 ACTIONS = (Action(DateWaiting, date_waiting, Dated),)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 import msgspec
 
 
@@ -18,6 +20,20 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True):
     unit: str = ""
     name: str = ""
     price: int = 0
+
+
+def without(lines: Iterable[Line], goods: Mapping[str, int]) -> tuple[Line, ...]:
+    """The lines without so much (thousandths by article) of what was bought with them; prices in proportion."""
+    away, found = dict(goods), []
+    for line in lines:
+        taken = min(away.get(line.sku, 0), max(0, line.amount))
+        if not taken:
+            found.append(line)
+            continue
+        away[line.sku] -= taken
+        if left := line.amount - taken:
+            found.append(msgspec.structs.replace(line, amount=left, price=line.price * left // line.amount))
+    return tuple(found)
 
 
 class Where(msgspec.Struct, frozen=True):

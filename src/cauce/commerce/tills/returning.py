@@ -22,7 +22,7 @@ from cauce.commerce.stock.api import DAMAGED, FREE, SOLD, place_of
 from cauce.commerce.stock.facts import Entry, Side, carried
 from cauce.commerce.tills import ordering
 from cauce.commerce.tills.deeds import Line as Bought
-from cauce.commerce.tills.deeds import Return, Where
+from cauce.commerce.tills.deeds import Return, Where, without
 from cauce.commerce.tills.store import (
     RECEIPTS,
     RETURNS,
@@ -74,18 +74,8 @@ def desk_took_back(work: Work, back: fulfilment.DeskBack) -> None:
 def not_of_orders(work: Work, deed: Return) -> tuple[Bought, ...]:
     """Lines of a return as far as no order of our own accounts for them, and for their points."""
     row = work.get(RETURNS, _row(work, deed).id)
-    ours = _ours(row) if row else {}
-    found = []
-    for line in deed.lines:
-        amount = abs(line.amount)
-        taken = min(ours.get(line.sku, 0), amount)
-        if not taken:
-            found.append(line)
-            continue
-        ours[line.sku] -= taken
-        if left := amount - taken:
-            found.append(msgspec.structs.replace(line, amount=left, price=line.price * left // amount))
-    return tuple(found)
+    lines = [msgspec.structs.replace(line, amount=abs(line.amount)) for line in deed.lines]
+    return without(lines, _ours(row) if row else {})
 
 
 def points_of(deed: Return) -> tuple[str, str]:

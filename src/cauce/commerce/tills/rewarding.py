@@ -10,7 +10,7 @@ from cauce.commerce.fulfilment import api as fulfilment
 from cauce.commerce.loyalty import api as loyalty
 from cauce.commerce.loyalty.ordering import line_of
 from cauce.commerce.tills import returning
-from cauce.commerce.tills.deeds import Cancel, Line, Return, Sale
+from cauce.commerce.tills.deeds import Cancel, Line, Return, Sale, without
 from cauce.commerce.tills.store import SEPARATOR, Receipt
 from cauce.commerce.transact.work import Work
 
@@ -67,16 +67,7 @@ def _without_orders(work: Work, deed: Sale) -> Sale:
     handed = fulfilment.handed_with(work, deed.place, deed.number, deed.where.at)
     if not handed:
         return deed
-    lines = []
-    for line in deed.lines:
-        taken = min(handed.get(line.sku, 0), max(0, line.amount))
-        if not taken:
-            lines.append(line)
-            continue
-        handed[line.sku] -= taken
-        if left := line.amount - taken:
-            lines.append(msgspec.structs.replace(line, amount=left, price=line.price * left // line.amount))
-    return msgspec.structs.replace(deed, lines=tuple(lines))
+    return msgspec.structs.replace(deed, lines=without(deed.lines, handed))
 
 
 def _documents(deed: Sale) -> Iterator[str]:

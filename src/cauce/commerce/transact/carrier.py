@@ -20,6 +20,7 @@ from cauce.errors import Busy, CauceError, Conflict, Unreadable
 KEY_CHARACTERS_MAX = 200
 _BY_HASH = f"select {ANSWERED.columns} from command where hash in {{keys}}"
 _ALL_NUMBERS = f"select {NUMBERS.columns} from number where 1 in {{keys}}"
+"""Asked with the key 1, so that it goes with the questions by key: a remote engine is waited for once."""
 
 _logger = logging.getLogger(__name__)
 

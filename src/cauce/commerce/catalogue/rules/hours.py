@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple, Protocol
@@ -126,6 +126,11 @@ def opens_on(place: Hours, day: date) -> tuple[tuple[str, str], ...]:
 def day_at(place: Hours, at: int) -> date:
     """The date that a calendar in the place shows at an instant."""
     return datetime.fromtimestamp(at // SECOND, zone_info(place.zone)).date()
+
+
+def midnight(place: Hours, day: date) -> int:
+    """When a day begins in the place, in microseconds."""
+    return int(datetime.combine(day, time(), zone_info(place.zone)).timestamp()) * SECOND
 
 
 def clock_at(place: Hours, at: int) -> str:

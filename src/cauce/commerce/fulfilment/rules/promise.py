@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 
 from cauce.commerce.catalogue.nouns import Place
 from cauce.commerce.catalogue.rules import hours
@@ -18,12 +18,10 @@ def begins(place: Place, now: int, cut_off_minutes: int | None) -> int:
     """
     if cut_off_minutes is None:
         return now
-    zone = zone_info(place.zone)
-    local = datetime.fromtimestamp(now // SECOND, zone)
+    local = datetime.fromtimestamp(now // SECOND, zone_info(place.zone))
     if local.hour * 60 + local.minute <= cut_off_minutes:
         return now
-    tomorrow = datetime.combine(local.date() + timedelta(days=1), time(), zone)
-    return int(tomorrow.timestamp()) * SECOND
+    return hours.midnight(place, local.date() + timedelta(days=1))
 
 
 def packed_at(place: Place, now: int, promise: Promise) -> int | None:
