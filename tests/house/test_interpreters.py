@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+from itertools import chain, repeat
 from pathlib import Path
 from types import ModuleType
 
@@ -79,7 +80,7 @@ def test_the_path_is_searched_for_that_version_each_build_once(tmp_path: Path, m
 
 
 def test_the_quicker_build_is_found_in_turns(monkeypatch: pytest.MonkeyPatch):
-    seconds = {"own": iter([1.0, 3.0, 3.0, 3.0]), "other": iter([2.0, 2.0, 0.8, 2.0])}
+    seconds = {"own": chain([1.0], repeat(3.0)), "other": chain([2.0, 2.0, 0.8], repeat(2.0))}
     monkeypatch.setattr(interpreters, "on_path", lambda *_version: ["other", "broken"])
     monkeypatch.setattr(sys, "executable", "own")
     monkeypatch.setattr(
