@@ -19,6 +19,8 @@ LANES = 64
 """Parts that runners divide subjects into; a subject's lane never changes, whoever it is merged with."""
 
 Row = tuple[Any, ...]
+Keys = Iterable[int] | Iterable[str]
+"""Keys of one type: integers or texts."""
 Merge = Literal["sum", "min", "max"]
 
 
@@ -66,14 +68,14 @@ class Reader(Protocol):
 
     def select(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]: ...
 
-    def select_keys(self, sql: str, keys: Iterable[int], parameters: Sequence[Any] = ()) -> list[Row]:
-        """Rows of `sql`, in which `{keys}` stands for a parenthesised list of integer keys: `… where id in {keys}`.
+    def select_keys(self, sql: str, keys: Keys, parameters: Sequence[Any] = ()) -> list[Row]:
+        """Rows of `sql`, in which `{keys}` stands for a parenthesised list of keys: `… where id in {keys}`.
 
         Any number of keys; they are asked for sorted and in groups, so `sql` must not aggregate or order over them.
         """
         ...
 
-    def select_keys_each(self, questions: Sequence[tuple[str, Iterable[int]]]) -> list[list[Row]]:
+    def select_keys_each(self, questions: Sequence[tuple[str, Keys]]) -> list[list[Row]]:
         """As `select_keys`, for several questions and their keys, in order; a remote engine is waited for once."""
         ...
 
@@ -124,6 +126,10 @@ class Tables(Reader, Protocol):
 
     def upsert(self, table: Table, rows: Iterable[Row]) -> None:
         """Whole rows in column order; a row with the same key is replaced. In *runs* layout: added."""
+        ...
+
+    def upsert_each(self, changes: Sequence[tuple[Table, Sequence[Row]]]) -> None:
+        """As `upsert`, for several *rows* tables, each once; few rows of many cost a remote engine one statement."""
         ...
 
     def merge(self, table: Table, rows: Iterable[Row], how: Mapping[str, Merge]) -> None:

@@ -151,6 +151,7 @@ class Faults:
         "select_each",
         "scan",
         "upsert",
+        "upsert_each",
         "merge",
         "delete",
         "execute",

@@ -18,7 +18,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from cauce.engines.api import Capabilities, Merge, Reader, Row, Table
+from cauce.engines.api import Capabilities, Keys, Merge, Reader, Row, Table
 from cauce.engines.ranges import within
 from cauce.errors import Locked, StorageBroken
 from cauce.model import Record
@@ -80,11 +80,11 @@ class SqliteReader:
     def select_each(self, sql: str, parameters: Iterable[Sequence[Any]]) -> list[list[Row]]:
         return [self._connection.execute(sql, each).fetchall() for each in parameters]
 
-    def select_keys_each(self, questions: Sequence[tuple[str, Iterable[int]]]) -> list[list[Row]]:
+    def select_keys_each(self, questions: Sequence[tuple[str, Keys]]) -> list[list[Row]]:
         return [self.select_keys(sql, keys) for sql, keys in questions]
 
-    def select_keys(self, sql: str, keys: Iterable[int], parameters: Sequence[Any] = ()) -> list[Row]:
-        ordered = sorted(set(keys))
+    def select_keys(self, sql: str, keys: Keys, parameters: Sequence[Any] = ()) -> list[Row]:
+        ordered: list[Any] = sorted(set(keys))
         rows: list[Row] = []
         for start in range(0, len(ordered), KEYS_PER_QUERY):
             group = ordered[start : start + KEYS_PER_QUERY]
@@ -237,6 +237,10 @@ class SqliteTables(SqliteReader):
         run = self._add_run(table, 0, len(ordered))
         self._put(lambda count: f"insert or replace into {table.name}_run_{run} values {_rows(table, count)}", ordered)
         self._merge_full_levels(table)
+
+    def upsert_each(self, changes: Sequence[tuple[Table, Sequence[Row]]]) -> None:
+        for table, rows in changes:
+            self.upsert(table, rows)
 
     def _put(self, statement: Callable[[int], str], rows: Iterable[Row]) -> None:
         """Puts rows down, in their order, by a statement for so many."""

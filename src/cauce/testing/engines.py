@@ -73,6 +73,29 @@ class TablesSuite:
         assert tables.select("select * from pair order by low, high") == [(1, 2, 0.75), (1, 3, 0.25)]
 
     @staticmethod
+    def check_rows_of_several_tables_are_written_together(make: Make) -> None:
+        tables: Tables = make()
+        tables.create((PERSON, PURSE, STONE, BOND))
+        for count, name in ((3, "a"), (4_000, "b"), (2, "c")):
+            people = [(number, f"{name}{number}", None) for number in range(count)]
+            bonds = [(number, 7, count) for number in range(count)]
+            with tables.transaction():
+                tables.upsert_each([(PERSON, people), (BOND, bonds), (PURSE, []), (STONE, [(count, name)])])
+        with tables.transaction():
+            tables.upsert_each([])
+        names: dict[int, str] = dict(tables.select("select id, name from person"))
+        assert [names[place] for place in range(4)] == ["c0", "c1", "b2", "b3"]
+        assert len(names) == 4_000
+        counts = {"a": 3, "b": 4_000, "c": 2}
+        weights: dict[int, int] = dict(tables.select("select id, weight from bond"))
+        assert weights == {key: counts[name[0]] for key, name in names.items()}
+        assert tables.select("select id, words from stone order by id") == [(2, "c"), (3, "a"), (4_000, "b")]
+        assert _is_refused(tables, partial(tables.upsert_each, [(PERSON, [(9, "z", None)]), (PURSE, [(3, -1)])]))
+        assert _is_refused(tables, partial(tables.upsert_each, [(BOND, [(9_999, 7, 1)]), (STONE, [(2, "x")])]))
+        assert tables.select("select id, name from person where id = 9") == [(9, "b9")]
+        assert tables.select("select id from bond where id = 9999") == []
+
+    @staticmethod
     def check_rows_with_fixed_columns_are_rewritten(make: Make) -> None:
         tables: Tables = make()
         tables.create((BOND,))
@@ -134,6 +157,11 @@ class TablesSuite:
         assert tables.select_keys_each([]) == []
         reader = tables.reader()
         assert reader.select_keys_each([(by_id, [7, 7])]) == [[("n7",)]]
+        by_name = "select id from person where name in {keys}"
+        assert reader.select_keys_each([(by_name, ["n9", "nobody", "n9"]), (by_name, []), (by_id, [8])]) == [
+            [(9,)], [], [("n8",)],
+        ]  # fmt: skip
+        assert reader.select_keys(by_name, {"n5", "o'n\x00"}) == [(5,)]
         reader.close()
 
     @staticmethod

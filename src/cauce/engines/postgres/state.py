@@ -8,15 +8,17 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-from cauce.engines.api import Capabilities, Merge, Reader, Row, Table
+from cauce.engines.api import Capabilities, Keys, Merge, Reader, Row, Table
 from cauce.engines.postgres.session import Session, lock_number, settings_of, translated
-from cauce.engines.postgres.wire import ENCODERS, integers
+from cauce.engines.postgres.wire import ENCODERS, integers, texts
 from cauce.engines.ranges import within
 from cauce.errors import StorageBroken
 
 ROWS_PER_STATEMENT = 20_000
 BYTES_PER_STATEMENT = 16_000_000
 KEYS_PER_QUERY = 200_000
+ROWS_TOGETHER = 5_000
+"""Rows of several tables that one statement takes."""
 TYPES = {"integer": "bigint", "text": 'text collate "C"', "blob": "bytea", "real": "double precision"}
 _SHOWN_TYPES = {"bigint": "integer", "text": "text", "bytea": "blob", "double precision": "real"}
 
@@ -44,6 +46,34 @@ def _upsert(table: Table, how: tuple[tuple[str, str], ...]) -> bytes:
     ).encode()
 
 
+@lru_cache(maxsize=200)
+def _upsert_each(tables: tuple[Table, ...]) -> bytes:
+    *others, last = (_upsert(table, _replacing(table)) for table in tables)
+    if not others:
+        return last
+    parts = b", ".join(b'"%d" as (%b)' % (place, statement) for place, statement in enumerate(others))
+    return b"with " + parts + b" " + last
+
+
+@lru_cache(maxsize=200)
+def _replacing(table: Table) -> tuple[tuple[str, str], ...]:
+    return tuple((name, "replace") for name in table.names if name not in (*table.key, *table.fixed))
+
+
+def _columns(table: Table, rows: Sequence[Row]) -> list[bytes]:
+    """Rows as an array for each column."""
+    return [ENCODERS[kind](column) for (_, kind), column in zip(table.columns, zip(*rows, strict=True), strict=True)]
+
+
+def _ordered(keys: Keys) -> list[Any]:
+    return sorted(set(keys))
+
+
+def _array_of(keys: Sequence[Any]) -> bytes:
+    """Keys of one type, at least one, as they are sent."""
+    return texts(keys) if isinstance(keys[0], str) else integers(keys)
+
+
 class PostgresReader:
     """Reads one schema; one thread at a time, several readers side by side. Connects again by itself."""
 
@@ -65,18 +95,20 @@ class PostgresReader:
         statement = translated(sql)
         return self._session.ask_each((statement, each) for each in parameters)
 
-    def select_keys_each(self, questions: Sequence[tuple[str, Iterable[int]]]) -> list[list[Row]]:
+    def select_keys_each(self, questions: Sequence[tuple[str, Keys]]) -> list[list[Row]]:
         """Bounded by what one answer may hold: few keys are asked for together, many one question after the other."""
-        wanted = [(sql, set(keys)) for sql, keys in questions]
+        wanted = [(sql, _ordered(keys)) for sql, keys in questions]
         if sum(len(keys) for _, keys in wanted) > KEYS_PER_QUERY:
             return [self.select_keys(sql, keys) for sql, keys in wanted]
-        return self._session.ask_each((translated(sql), [integers(sorted(keys))]) for sql, keys in wanted)
+        asked = self._session.ask_each((translated(sql), [_array_of(keys)]) for sql, keys in wanted if keys)
+        answers = iter(asked)
+        return [next(answers) if keys else [] for _, keys in wanted]
 
-    def select_keys(self, sql: str, keys: Iterable[int], parameters: Sequence[Any] = ()) -> list[Row]:
-        ordered = sorted(set(keys))
+    def select_keys(self, sql: str, keys: Keys, parameters: Sequence[Any] = ()) -> list[Row]:
+        ordered = _ordered(keys)
         rows: list[Row] = []
         for start in range(0, len(ordered), KEYS_PER_QUERY):
-            group = integers(ordered[start : start + KEYS_PER_QUERY])
+            group = _array_of(ordered[start : start + KEYS_PER_QUERY])
             rows += self._session.ask(translated(sql), (*parameters, group))
         return rows
 
@@ -191,19 +223,22 @@ class PostgresTables(PostgresReader):
         self._session.commit()
 
     def upsert(self, table: Table, rows: Iterable[Row]) -> None:
-        self._put(
-            table, rows, tuple((name, "replace") for name in table.names if name not in (*table.key, *table.fixed))
-        )
+        self._put(table, rows, _replacing(table))
+
+    def upsert_each(self, changes: Sequence[tuple[Table, Sequence[Row]]]) -> None:
+        pieces = [(table, group) for table, rows in changes for group in _groups(table, rows)]
+        is_small = len(pieces) <= len(changes) and sum(len(group) for _, group in pieces) <= ROWS_TOGETHER
+        for together in (pieces,) if is_small and pieces else [[piece] for piece in pieces]:
+            columns = [column for table, group in together for column in _columns(table, group)]
+            self._session.send(_upsert_each(tuple(table for table, _ in together)), columns)
 
     def merge(self, table: Table, rows: Iterable[Row], how: Mapping[str, Merge]) -> None:
         self._put(table, rows, tuple(how.items()))
 
     def _put(self, table: Table, rows: Iterable[Row], how: tuple[tuple[str, str], ...]) -> None:
         statement = _upsert(table, how)
-        encoders = [ENCODERS[kind] for _, kind in table.columns]
         for group in _groups(table, rows):
-            columns = [encode(column) for encode, column in zip(encoders, zip(*group, strict=True), strict=True)]
-            self._session.send(statement, columns)
+            self._session.send(statement, _columns(table, group))
 
     def delete(self, table: Table, keys: Iterable[int]) -> None:
         ordered = sorted(set(keys))
