@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from cauce.commerce.baskets import api as baskets
@@ -96,27 +96,6 @@ def erasing(reader: Reader, owners: tuple[str, ...]) -> Iterator[Command]:
     yield from told.found(reader, owners)
 
 
-FOLLOWED: frozenset[Records[Any]] = frozenset({BOOKINGS, DESK_BACKS, HANDED, *orders.CHANGED})
-"""Tables whose changes others follow, so that a command that touches none of them (a reservation) asks nobody."""
-
-
-def telling(action: Action) -> Action:
-    """The same action, after which the owners of holds that ran out are told, whoever swept them, bookings
-    follow their orders, and what tills say came back of orders comes back to them."""
-
-    def handle(work: Work, command: Any) -> Any:
-        answer = action.handle(work, command)
-        for hold in work.changed(ledger.HOLDS):
-            if hold.state == ledger.EXPIRED and (told := ON_EXPIRED.get(hold.owner.partition(":")[0])):
-                told(work, hold)
-        if work.touches(FOLLOWED):
-            bookings.followed(work)
-            watching.followed(work)
-        return answer
-
-    return action._replace(handle=handle)
-
-
 WANTING: dict[type[Command], Callable[[Work, Any], tuple[Iterable[str], int]]] = {
     orders.PlaceOrder: lambda _, command: (_skus(command), 0),
     fulfilment.PlaceSourced: lambda _, command: (_skus(command.order), 0),
@@ -131,36 +110,41 @@ def _skus(command: Any) -> Iterable[str]:
     return (line.sku for line in command.lines)
 
 
-def in_turn(action: Action) -> Action:
-    """The same action, in which nobody has what those who wait longer could have."""
-    wanting = WANTING.get(action.command)
-    if wanting is None:
-        return action
+FOLLOWED: frozenset[Records[Any]] = frozenset({BOOKINGS, DESK_BACKS, HANDED, *orders.CHANGED})
+"""Tables whose changes others follow, so that a command that touches none of them (a reservation) asks nobody."""
+
+
+def whole(action: Action) -> Action:
+    """The same action with what comes before and after it, whoever does it.
+
+    Before it: nobody has what those who wait longer could have. After it: the owners of holds that ran out are told,
+    bookings follow their orders, what tills say came back of orders comes back to them, those who wait for a change
+    of stock are served, and those who wait for goods are told.
+    """
+    carry_out, wanting = action.handle, WANTING.get(action.command)
 
     def handle(work: Work, command: Any) -> Any:
-        if not fulfilment.has_risen(work):
-            return action.handle(work, command)
-        kept = fulfilment.first_served(work, *wanting(work, command))
-        answer = action.handle(work, command)
-        fulfilment.given_back(work, kept)
-        return answer
-
-    return action._replace(handle=handle)
-
-
-def noted(action: Action) -> Action:
-    """The same action, after which those who wait for goods are told."""
-
-    def handle(work: Work, command: Any) -> Any:
-        answer = action.handle(work, command)
+        kept: Mapping[int, int] = {}
+        if wanting is not None and fulfilment.has_risen(work):
+            kept = fulfilment.first_served(work, *wanting(work, command))
+        answer = carry_out(work, command)
+        for hold in work.changed(ledger.HOLDS):
+            if hold.state == ledger.EXPIRED and (told := ON_EXPIRED.get(hold.owner.partition(":")[0])):
+                told(work, hold)
+        if work.touches(FOLLOWED):
+            bookings.followed(work)
+            watching.followed(work)
+        if kept:
+            fulfilment.given_back(work, kept)
+        watched(work)
         fulfilment.noted(work)
         return answer
 
-    return action._replace(handle=handle)
+    return action._replace(handle=handle, always=(*action.always, *fulfilment.NOTED_NEEDS))
 
 
-ACTIONS: tuple[Action, ...] = tuple(noted(watched(in_turn(telling(action)))) for action in _ACTIONS)
-"""Whatever a command does to stock, those who wait for it hear of it."""
+ACTIONS: tuple[Action, ...] = tuple(map(whole, _ACTIONS))
+"""Whatever a command does, those whom it concerns hear of it."""
 SHAPES: tuple[Table, ...] = (
     *ledger.TABLES,
     *catalogue.TABLES,

@@ -11,6 +11,7 @@ from itertools import islice
 
 import msgspec
 
+from cauce.commerce.transact import keys
 from cauce.engines.api import Reader
 
 GRACE_SECONDS = 60
@@ -120,9 +121,14 @@ def reservations(reader: Reader) -> Iterator[str]:
 
 
 def commands(reader: Reader) -> Iterator[str]:
-    """A key was answered once."""
+    """A key was answered once, and is found again."""
     for key, times in reader.select("select key, count(*) from command group by key having count(*) > 1"):
         yield f"the key {key!r} was answered {times} times"
+    ((last,),) = reader.select("select coalesce(max(id), 0) from command")
+    of_index = "from command_key k where k.hash = c.hash and k.id = c.id"
+    lost = f"select id, key from command c where id <= ? and not exists (select 1 {of_index})"
+    for id_, key in reader.select(lost, (keys.settled(last),)):
+        yield f"command {id_} would not be found again by its key {key!r}"
 
 
 _STATES = ("placed", "allocated", "picked", "ready", "shipped", "delivered", "collected", "returned", "cancelled")

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from cauce.commerce.transact.keys import FROM_COMMANDS, KEYS
 from cauce.commerce.transact.records import records
 from cauce.commerce.transact.store import TURN
 from cauce.engines.api import Table, Tables
@@ -26,6 +27,8 @@ ADDED: Mapping[str, Mapping[str, Value]] = {
     "till_return": {"ours": "[]"},
 }
 """Table → column that it gained since a release → what rows have there that were written before."""
+FILLED: Mapping[str, Sequence[str]] = {KEYS.name: FROM_COMMANDS}
+"""Table that came with a release → what fills it from what was written before."""
 WAS = "__was"
 HINT = "Open it with the release that wrote it, or begin anew in an empty folder: `cauce replay` rebuilds people only"
 """What is left to do."""
@@ -76,6 +79,9 @@ def _made(tables: Tables, wanted: Sequence[Table], added: Mapping[str, Mapping[s
             if table.name in known and _remade(tables, table, known[table.name], added.get(table.name, {}))
         ]
         tables.create(wanted)
+        for table in wanted:
+            for statement in FILLED.get(table.name, ()) if known and table.name not in known else ():
+                tables.execute(statement)
         changed = [(table.name, _told(table)) for table in wanted if known.get(table.name) != _told(table)]
         if changed:
             tables.upsert(SHAPES.table, changed)

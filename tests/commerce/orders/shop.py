@@ -10,7 +10,7 @@ from cauce.commerce.fulfilment.counter import Counter
 from cauce.commerce.fulfilment.store import CODES, PICKUPS
 from cauce.commerce.orders import rules
 from cauce.commerce.orders.store import ALLOCATIONS, HISTORY, LINES, ORDERS, PAYMENTS
-from cauce.commerce.parts import ACTIONS, SHAPES, telling
+from cauce.commerce.parts import ACTIONS, SHAPES, whole
 from cauce.commerce.stock.facts import Entry
 from cauce.commerce.stock.keeping import Receive
 from cauce.commerce.stock.reserving import sweep
@@ -31,7 +31,7 @@ class Shop:
         self.tables = tables
         self.now = START
         sweeping = Action(Sweep, lambda work, _: sweep(work), int)
-        actions = (*ACTIONS, telling(sweeping))
+        actions = (*ACTIONS, whole(sweeping))
         self.writer = Writer(tables, actions, SHAPES, clock=lambda: self.now)
         self.counter = Counter(self, b"a secret of thirty-two bytes ....")
 

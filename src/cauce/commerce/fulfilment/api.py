@@ -12,6 +12,7 @@ from cauce.commerce.fulfilment.allocating import ACTIONS as _ALLOCATING
 from cauce.commerce.fulfilment.allocating import Allocated, PlaceSourced, SourceOrder
 from cauce.commerce.fulfilment.backorders import ACTIONS as _BACKORDERS
 from cauce.commerce.fulfilment.backorders import (
+    NOTED_NEEDS,
     Served,
     ServeWaiting,
     first_served,
@@ -88,6 +89,7 @@ from cauce.model.time import DAY
 __all__ = [
     "ACTIONS",
     "CONDITIONS",
+    "NOTED_NEEDS",
     "SHORT_REASONS",
     "TABLES",
     "VERDICTS",

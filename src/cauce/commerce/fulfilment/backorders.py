@@ -23,7 +23,7 @@ from cauce.commerce.ledger import api as ledger
 from cauce.commerce.orders import api as orders
 from cauce.commerce.orders.api import Line, Note, Order
 from cauce.commerce.stock import api as stock
-from cauce.commerce.transact.carrier import Action, Command
+from cauce.commerce.transact.carrier import Action, Command, Need
 from cauce.commerce.transact.work import Work
 from cauce.errors import DefinitionInvalid, NotFound
 from cauce.model.time import MINUTE
@@ -137,6 +137,10 @@ def _kept_back(work: Work, sku: str, before: int) -> dict[int, int]:
             work.put(ledger.ACCOUNTS, account._replace(pending=account.pending + amount))
             kept[id_] = amount
     return kept
+
+
+NOTED_NEEDS: tuple[Need, ...] = ((AWAITED, ALL),)
+"""The row that `has_risen` and `noted` ask for after any command."""
 
 
 def noted(work: Work) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from cauce.commerce.ledger import api as ledger
 from cauce.commerce.ledger.api import Account
 from cauce.commerce.stock import rules
@@ -26,7 +24,6 @@ from cauce.commerce.stock.store import (
     place_of,
     stock_id,
 )
-from cauce.commerce.transact.carrier import Action
 from cauce.commerce.transact.facts import Told
 from cauce.commerce.transact.work import Work
 from cauce.errors import DefinitionInvalid
@@ -59,17 +56,11 @@ def default_of(work: Work, place: str) -> Default:
     return work.get(DEFAULTS, place) or Default(place, 0, 0)
 
 
-def watched(action: Action) -> Action:
-    """The same action, after which everybody who waits for a change of stock is served, whoever made it."""
-
-    def handle(work: Work, command: Any) -> Any:
-        answer = action.handle(work, command)
-        for row in work.changed(ledger.ACCOUNTS):
-            if row.name == FREE and row.book == BOOK:
-                noted(work, row)
-        return answer
-
-    return action._replace(handle=handle)
+def watched(work: Work) -> None:
+    """After any command: everybody who waits for a change of stock is served, whoever made it."""
+    for row in work.changed(ledger.ACCOUNTS):
+        if row.name == FREE and row.book == BOOK:
+            noted(work, row)
 
 
 def noted(work: Work, free: Account) -> None:

@@ -8,7 +8,7 @@ import msgspec
 
 from cauce.commerce.stock.levels import default_of, opened, relimited
 from cauce.commerce.stock.store import CAPS, DEFAULTS, LEVELS, STOCKS, Cap
-from cauce.commerce.transact.carrier import Action, Command
+from cauce.commerce.transact.carrier import Action, Command, Need
 from cauce.commerce.transact.records import records
 from cauce.commerce.transact.work import Work
 from cauce.engines.api import Table
@@ -133,6 +133,11 @@ def cap_of(work: Work, sku: str, place: str, channel: str) -> int | None:
 def is_bounded(work: Work, channel: str) -> bool:
     """Whether anything bounds what a channel may see; quick, for most channels see everything."""
     return bool(channel) and work.get(BOUNDED, channel) is not None
+
+
+def bounded_needs(channel: str) -> tuple[Need, ...]:
+    """The row that `is_bounded` will ask for."""
+    return ((BOUNDED, channel),) if channel else ()
 
 
 def _count(work: Work, channel: str, more: int) -> None:

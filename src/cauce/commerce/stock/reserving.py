@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 
 from cauce.commerce.ledger import api as ledger
-from cauce.commerce.stock import rules
+from cauce.commerce.stock import limits, rules
 from cauce.commerce.stock.availability import within_caps
 from cauce.commerce.stock.store import FREE, RESERVATIONS, SOLD, STOCKS, Reservation, place_of, stock_id
-from cauce.commerce.transact.records import Records
+from cauce.commerce.transact.carrier import Need
 from cauce.commerce.transact.work import Work
 from cauce.commerce.transact.writer import Action, Command
 from cauce.errors import DefinitionInvalid, Ended, Shortage
@@ -99,17 +99,18 @@ def reserve(work: Work, command: Reserve) -> Reserved:
         return _held(work, command, needs)
 
 
-def reserve_needs(command: Reserve) -> Iterable[tuple[Records[Any], int]]:
+def reserve_needs(command: Reserve) -> Iterable[Need]:
+    channel = command.channel
     if len(command.lines) == 1:
-        return _needed(command.lines[0].sku, command.lines[0].place)
-    return chain.from_iterable(_needed(line.sku, line.place) for line in command.lines)
+        return _needed(command.lines[0].sku, command.lines[0].place, channel)
+    return chain.from_iterable(_needed(line.sku, line.place, channel) for line in command.lines)
 
 
 @lru_cache(maxsize=200_000)
-def _needed(sku: str, place: str) -> tuple[tuple[Records[Any], int], ...]:
-    """The rows that a reservation of a product in a place asks for."""
+def _needed(sku: str, place: str, channel: str) -> tuple[Need, ...]:
+    """The rows that a reservation of a product in a place for a channel asks for."""
     id_, sold = stock_id(sku, place), ledger.id_of(place_of(sku, place, SOLD))
-    return ((ledger.ACCOUNTS, id_), (STOCKS, id_), (ledger.ACCOUNTS, sold))
+    return ((ledger.ACCOUNTS, id_), (STOCKS, id_), (ledger.ACCOUNTS, sold), *limits.bounded_needs(channel))
 
 
 def confirm(work: Work, command: Confirm) -> Reserved:

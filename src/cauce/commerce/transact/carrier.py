@@ -11,16 +11,21 @@ from typing import Any, NamedTuple
 import msgspec
 
 from cauce.commerce.transact.asking import number_of
+from cauce.commerce.transact.keys import BY_HASH, KEYS, KnownKeys
 from cauce.commerce.transact.records import Records
 from cauce.commerce.transact.store import ANSWERED, NUMBERS, TABLES, TURN, Answered
 from cauce.commerce.transact.work import AsksTables, Work
-from cauce.engines.api import Table, Tables
+from cauce.engines.api import Keys, Table, Tables
 from cauce.errors import Busy, CauceError, Conflict, Unreadable
 
 KEY_CHARACTERS_MAX = 200
-_BY_HASH = f"select {ANSWERED.columns} from command where hash in {{keys}}"
+COMMANDS_AT_ONCE = 20
+"""Commands whose changes a remote engine is sent together: it is at work on them while the next are carried out."""
 _ALL_NUMBERS = f"select {NUMBERS.columns} from number where 1 in {{keys}}"
 """Asked with the key 1, so that it goes with the questions by key: a remote engine is waited for once."""
+
+_COMMANDS = "command"
+"""The series that numbers answered commands."""
 
 _logger = logging.getLogger(__name__)
 
@@ -31,16 +36,22 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     key: str = ""
 
 
+Need = tuple[Records[Any], Any]
+"""A row that is needed: of which table, and its key."""
+
+
 class Action(NamedTuple):
     """How one sort of command is carried out, and what it answers.
 
-    `needs` names rows by integer keys that `handle` will ask for, so that a batch reads them together.
+    `needs` names rows that `handle` will ask for, by tables with one key column, so that a batch reads them together;
+    `always` are those that every such command asks for.
     """
 
     command: type[Command]
     handle: Callable[[Work, Any], Any]
     answer: Any
-    needs: Callable[[Any], Iterable[tuple[Records[Any], int]]] | None = None
+    needs: Callable[[Any], Iterable[Need]] | None = None
+    always: tuple[Need, ...] = ()
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -61,6 +72,8 @@ class Carrier:
         self._tables = tables
         self._actions = {action.command: action for action in actions}
         self._clock = clock
+        self._keys = KnownKeys()
+        self._is_remote = tables.capabilities.remote
         self._many_writers = tables.capabilities.concurrent_writers
         tables.create((*TABLES, *shapes))
 
@@ -96,29 +109,41 @@ class Carrier:
             work = Work(self._tables, self._clock())
             hashes = {command.key: number_of(command.key.encode()) for command in commands if command.key}
             answered = self._read(work, hashes, self._needs(commands))
-            answers = [self._answer(work, command, hashes, answered) for command in commands]
-            work.finish()
+            answers = []
+            for place, command in enumerate(commands, 1):
+                answers.append(self._answer(work, command, hashes, answered))
+                if self._is_remote and place % COMMANDS_AT_ONCE == 0:
+                    work.flush()
+            new = [(row.hash, row.id) for row in answered.values() if row.id > self._keys.last]
+            work.finish([(KEYS.table, self._keys.due(new))])
+        self._keys.committed(new)
         return answers
 
     def _read(
-        self, work: Work, hashes: Mapping[str, int], needs: Mapping[Records[Any], set[int]]
+        self, work: Work, hashes: Mapping[str, int], needs: Mapping[Records[Any], set[Any]]
     ) -> dict[str, Answered]:
         """Reads what is needed, all together; the commands of some keys that were answered already."""
-        questions: list[tuple[str, Iterable[int]]] = [(of.by_keys, keys) for of, keys in needs.items()]
-        questions += [(_BY_HASH, hashes.values()), (_ALL_NUMBERS, (1,))]
-        *rows, answered, numbers = self._tables.select_keys_each(questions)
+        questions: list[tuple[str, Keys]] = [(of.by_keys, keys) for of, keys in needs.items()]
+        questions += [(BY_HASH, hashes.values()), (_ALL_NUMBERS, (1,))]
+        *rows, written, numbers = self._tables.select_keys_each(questions)
         for (of, keys), found in zip(needs.items(), rows, strict=True):
             work.know(of, keys, found)
-        work.know_numbers(numbers)
+        last: dict[str, int] = dict(numbers)
+        work.know_numbers(last)
+        self._keys.catch_up(self._tables, last.get(_COMMANDS, 0))
+        before = self._keys.found(set(hashes.values()), written)
+        answered = self._tables.select_keys(ANSWERED.by_keys, before) if before else ()
         return {row.key: row for row in map(ANSWERED.of, answered)}
 
-    def _needs(self, commands: Sequence[Command]) -> dict[Records[Any], set[int]]:
-        wanted: set[tuple[Records[Any], int]] = set()
+    def _needs(self, commands: Sequence[Command]) -> dict[Records[Any], set[Any]]:
+        wanted: set[Need] = set()
+        for kind in set(map(type, commands)):
+            wanted.update(self._actions[kind].always)
         for command in commands:
             needs = self._actions[type(command)].needs
             if needs is not None:
                 wanted.update(needs(command))
-        found: defaultdict[Records[Any], set[int]] = defaultdict(set)
+        found: defaultdict[Records[Any], set[Any]] = defaultdict(set)
         for of, key in wanted:
             found[of].add(key)
         return found
@@ -150,7 +175,7 @@ class Carrier:
                 _logger.exception("%s failed", type(command).__name__)
             return fault
         if key:
-            row = Answered(work.number("command"), hashes[key], key, content, remembered(answer), work.now)
+            row = Answered(work.number(_COMMANDS), hashes[key], key, content, remembered(answer), work.now)
             answered[key] = work.append(ANSWERED, row)
         work.end()
         return answer

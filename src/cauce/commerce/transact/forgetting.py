@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from cauce.commerce.transact.asking import marks
 from cauce.commerce.transact.carrier import Action, Command
+from cauce.commerce.transact.keys import KEYS
 from cauce.commerce.transact.store import ANSWERED
 from cauce.commerce.transact.work import Work
 
@@ -38,6 +40,12 @@ def forget(work: Work, command: Forget) -> Forgotten:
     ]
     for row in gone:
         work.drop(ANSWERED, row.id)
+    if gone:
+        work.change(
+            f"delete from {KEYS.name} where hash in ({marks(gone)}) and id <= ?",
+            *(row.hash for row in gone),
+            gone[-1].id,
+        )
     return Forgotten(len(gone))
 
 

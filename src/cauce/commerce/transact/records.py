@@ -33,6 +33,7 @@ class Records(Generic[R]):
         self.name = table.name
         self.make: Any = make
         self.key_columns = key_columns
+        self.has_number = key_columns == 1 and table.columns[0][1] == "integer"
         self.columns = ", ".join(table.names)
         self.by_key = f"select {self.columns} from {table.name} where " + " and ".join(
             f"{name} = ?" for name in table.key

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from cauce.commerce.transact.keys import KEYS
 from cauce.commerce.transact.records import records
 from cauce.engines.api import Table
 
@@ -12,6 +13,7 @@ class Answered(NamedTuple):
     """A command that was answered: `hash` is one of its key, `content` one of what it asked; `at` in microseconds.
 
     Numbered, so that rows are added at the end of the file: rows in the order of a hash would change a page each.
+    They are found by `transact.keys`.
     """
 
     id: int
@@ -37,9 +39,9 @@ class Fact(NamedTuple):
     body: bytes
 
 
-ANSWERED = records("command", Answered, indexes=(("hash",),))
+ANSWERED = records("command", Answered)
 NUMBERS = records("number", Number)
 OUTBOX = records("outbox", Fact)
 TURN = Table("turn", (("id", "integer"), ("last", "integer")), ("id",))
 """One row, changed first in every transaction: on an engine with many writers it makes them come one by one."""
-TABLES: tuple[Table, ...] = (ANSWERED.table, NUMBERS.table, OUTBOX.table, TURN)
+TABLES: tuple[Table, ...] = (ANSWERED.table, KEYS.table, NUMBERS.table, OUTBOX.table, TURN)

@@ -14,10 +14,12 @@ import msgspec
 from cauce.commerce.transact.facts import Told
 from cauce.commerce.transact.records import Key, Records
 from cauce.commerce.transact.store import NUMBERS, OUTBOX, Fact, Number
-from cauce.engines.api import Row, Tables
+from cauce.engines.api import Row, Table, Tables
 from cauce.errors import Conflict, NotFound
 
 R = TypeVar("R", bound=tuple[Any, ...])
+Changes = Sequence[tuple[Table, Sequence[Row]]]
+"""Rows to be written, by table."""
 
 
 class AsksTables(Exception):
@@ -60,22 +62,22 @@ class Work:
         self._shelves = _Shelves()
         self._touched: dict[Records[Any], _Shelf] = {}
         self._numbers: dict[str, int] = {}
-        self._numbers_before: dict[str, int] = {}
+        self._given: list[str] = []
+        """The series of the numbers that the command at work was given."""
         self._numbers_written: dict[str, int] = {}
         self._last: dict[tuple[Callable[[Work, Any], None], Hashable], None] = {}
         self._may_ask = False
 
     # -- reading ------------------------------------------------------------------------------------------------
 
-    def get(self, of: Records[R], *key: Any) -> R | None:
-        """The row with a key, None when there is none."""
-        rows = self._shelves[of].rows
-        place: Key = key[0] if of.key_columns == 1 else key
+    def get(self, of: Records[R], key: Any, *rest: Any) -> R | None:
+        """The row with a key (of one column or several), None when there is none."""
+        place: Key = (key, *rest) if rest else key
         try:
-            found: R | None = rows[place]
+            found: R | None = self._shelves[of].rows[place]
         except KeyError:
-            answer = self._tables.select(of.by_key, key)
-            found = rows[place] = of.of(answer[0]) if answer else None
+            answer = self._tables.select(of.by_key, (key, *rest))
+            found = self._shelves[of].rows[place] = of.of(answer[0]) if answer else None
         return found
 
     def need(self, of: Records[R], *key: Any) -> R:
@@ -98,16 +100,16 @@ class Work:
         if missing:
             self.know(of, missing, self._tables.select_keys(of.by_keys, missing))
 
-    def know(self, of: Records[Any], keys: Iterable[int], found: Iterable[Row]) -> None:
-        """The rows that there are of some integer keys, read before anything was changed."""
+    def know(self, of: Records[Any], keys: Iterable[Any], found: Iterable[Row]) -> None:
+        """The rows that there are of some keys of one column, read before anything was changed."""
         rows = self._shelves[of].rows
         rows.update(dict.fromkeys(keys))
         rows.update((row[0], of.of(row)) for row in found)
 
-    def know_numbers(self, found: Iterable[Row]) -> None:
+    def know_numbers(self, last: dict[str, int]) -> None:
         """The last number given out of every series, read before any was: there are few of them."""
-        self._numbers = dict(found)
-        self._numbers_written = dict(self._numbers)
+        self._numbers = last
+        self._numbers_written = dict(last)
 
     def select(self, of: Records[R], condition: str, *parameters: Any) -> list[R]:
         """Rows that meet a condition (SQL after `where`, with order and limit), as they are within this work."""
@@ -121,6 +123,13 @@ class Work:
             raise AsksTables
         self.flush()
         return self._tables.select(sql, parameters)
+
+    def change(self, sql: str, *parameters: Any) -> None:
+        """Carries a changing statement out, about rows that nobody holds in memory."""
+        if not self._may_ask:
+            raise AsksTables
+        self.flush()
+        self._tables.execute(sql, parameters)
 
     # -- changing -----------------------------------------------------------------------------------------------
 
@@ -143,9 +152,10 @@ class Work:
     def append(self, of: Records[R], row: R) -> R:
         """Adds a row whose key is known to be new, such as one with a fresh number."""
         shelf, key = self._shelves[of], of.key_of(row)
-        if not shelf.touched:
+        touched = shelf.touched
+        if not touched:
             self._touched[of] = shelf
-        shelf.touched[key] = _NOT_THERE
+        touched[key] = _NOT_THERE
         shelf.rows[key] = row
         shelf.changed[key] = None
         return row
@@ -175,11 +185,9 @@ class Work:
 
     def number(self, series: str) -> int:
         """The next number of a series, from 1, without gaps."""
-        numbers = self._numbers
-        last = numbers.get(series, 0)
-        self._numbers_before.setdefault(series, last)
-        numbers[series] = last + 1
-        return last + 1
+        number = self._numbers[series] = self._numbers.get(series, 0) + 1
+        self._given.append(series)
+        return number
 
     def tell(self, fact: Told) -> None:
         """Lets the river know of something that happened, once this work is committed."""
@@ -212,7 +220,7 @@ class Work:
         for shelf in self._touched.values():
             shelf.touched.clear()
         self._touched.clear()
-        self._numbers_before.clear()
+        self._given.clear()
 
     def begin_asking(self, cause: str) -> None:
         """A command begins that may ask the tables: what was changed before it is written first."""
@@ -234,7 +242,8 @@ class Work:
                 shelf.rows[key] = before
                 if not was_changed:
                     shelf.changed.pop(key, None)
-        self._numbers.update(self._numbers_before)
+        for series in self._given:
+            self._numbers[series] -= 1
         self._forget()
         if self._may_ask:
             self._may_ask = False
@@ -244,33 +253,37 @@ class Work:
                 shelf.changed.clear()  # all of before was written, and stands there again
             self._numbers_written = dict(self._numbers)
 
-    def finish(self) -> None:
-        """All commands were carried out: does what is left for the end, and writes."""
+    def finish(self, beside: Changes = ()) -> None:
+        """All commands were carried out: does what is left for the end, and writes it all, and `beside` it."""
         self.begin("")
         for then, about in self._last:
             then(self, about)
-        self.flush()
+        self.flush(beside)
 
-    def flush(self) -> None:
+    def flush(self, beside: Changes = ()) -> None:
         """Writes what changed."""
+        changes = [change for change in beside if change[1]]
         for shelf in self._shelves.values():
             if not shelf.changed:
                 continue
             rows, of = shelf.rows, shelf.of
             present = [row for key in shelf.changed if (row := rows[key]) is not None]
             if present:
-                self._tables.upsert(of.table, present)
+                changes.append((of.table, present))
             if len(present) < len(shelf.changed):
-                for key in shelf.changed:
-                    if rows[key] is None:
-                        self._tables.execute(of.gone, _parameters(of, key))
+                self._remove(of, [key for key in shelf.changed if rows[key] is None])
             shelf.changed.clear()
         written = self._numbers_written
         numbers = [Number(*each) for each in self._numbers.items() if written.get(each[0], 0) != each[1]]
         if numbers:
-            self._tables.upsert(NUMBERS.table, numbers)
+            changes.append((NUMBERS.table, numbers))
             self._numbers_written = dict(self._numbers)
+        if changes:
+            self._tables.upsert_each(changes)
 
-
-def _parameters(of: Records[Any], key: Key) -> Sequence[Any]:
-    return key if of.key_columns > 1 else (key,)
+    def _remove(self, of: Records[Any], keys: Sequence[Key]) -> None:
+        if of.has_number:
+            self._tables.delete(of.table, keys)
+            return
+        for key in keys:
+            self._tables.execute(of.gone, key if of.key_columns > 1 else (key,))
