@@ -198,11 +198,16 @@ def reserving_bare(bare: Bare, skus: int) -> Once:
     return lambda client, number: bare.reserve(f"{client}-{number}", sku_of(number * CLIENTS + client, skus))
 
 
+def times(rates: list[float], others: list[float]) -> list[float]:
+    """How many times the others' rate ours is, turn by turn."""
+    return [ours / theirs for ours, theirs in zip(rates, others, strict=True)]
+
+
 def figure(name: str, rates: list[float], floors: list[float], latencies: list[float], more: dict[str, Any]) -> Figure:
     """The ratio is the middle one of those of a turn: what slows the machine down for a while meets both."""
     return Figure(
         name=name, value=percentile(rates, 0.5), unit="reservations/s", floor=percentile(floors, 0.5),
-        ratio=percentile([ours / bare for ours, bare in zip(rates, floors, strict=True)], 0.5),
+        ratio=percentile(times(rates, floors), 0.5),
         p99_ms=percentile(latencies, 0.99) * 1e3,
         rss_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3,
         parameters={"clients": CLIENTS, "median_ms": round(percentile(latencies, 0.5) * 1e3, 2), **more},
@@ -266,15 +271,13 @@ def postgres(*, seconds: float = 5.0, rounds: int = 3) -> Iterator[Figure]:
         "skus": 1, "rates": [round(rate) for rate in rates], "usual_shape": [round(rate) for rate in usual],
         "pooled": [round(rate) for rate in pooled],
     }  # fmt: skip
-    shown = figure("reserve.postgres", rates, usual, latencies, more)
-    yield shown
-    ratios = [ours / theirs for ours, theirs in zip(rates, usual, strict=True)]
-    beside_pool = [ours / theirs for ours, theirs in zip(rates, pooled, strict=True)]
+    yield figure("reserve.postgres", rates, usual, latencies, more)
     more = {
-        "ratios": [round(ratio, 1) for ratio in ratios], "connections": CLIENTS,
-        "pooled": [round(ratio, 1) for ratio in beside_pool], "pool_connections": POOL_CONNECTIONS,
+        "ratios": [round(ratio, 1) for ratio in times(rates, usual)], "connections": CLIENTS,
+        "pooled": [round(ratio, 1) for ratio in times(rates, pooled)], "pool_connections": POOL_CONNECTIONS,
     }  # fmt: skip
-    yield Figure(name="reserve.ratio", value=percentile(ratios, 0.5), unit="times the usual shape", parameters=more)
+    value = percentile(times(rates, usual), 0.5)
+    yield Figure(name="reserve.ratio", value=value, unit="times the usual shape", parameters=more)
 
 
 def kill(*, kills: int = 40) -> Iterator[Figure]:
@@ -326,7 +329,8 @@ def _usual_shape(url: str, seconds: float, connections: int) -> float:
 def _usual_reservation(connection: psycopg.Connection[Any], key: str, sku: str) -> None:
     due = time.time_ns() // 1_000 + 900_000_000
     if connection.execute("select answer from usual_command where key = %s", (key,)).fetchone():
-        return connection.rollback()
+        connection.rollback()
+        return
     asked = "select free, held from usual_stock where sku = %s for update"
     free, held = connection.execute(asked, (sku,)).fetchone()
     hold = None
@@ -339,4 +343,4 @@ def _usual_reservation(connection: psycopg.Connection[Any], key: str, sku: str) 
         connection.execute(entry, (hold, f"{sku}/free", f"{sku}/held"))
     answer = json.dumps({"hold": hold, "due": due})
     connection.execute("insert into usual_command values (%s, %s)", (key, answer))
-    return connection.commit()
+    connection.commit()

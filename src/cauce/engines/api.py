@@ -49,6 +49,10 @@ class Table(msgspec.Struct, frozen=True):
         return tuple(name for name, _ in self.columns)
 
 
+Changes = Sequence[tuple[Table, Sequence[Row]]]
+"""Rows to be written, by table."""
+
+
 class Capabilities(msgspec.Struct, frozen=True):
     """What an engine can do; what it cannot do is refused with `Unsupported`."""
 
@@ -128,7 +132,7 @@ class Tables(Reader, Protocol):
         """Whole rows in column order; a row with the same key is replaced. In *runs* layout: added."""
         ...
 
-    def upsert_each(self, changes: Sequence[tuple[Table, Sequence[Row]]]) -> None:
+    def upsert_each(self, changes: Changes) -> None:
         """As `upsert`, for several *rows* tables, each once; few rows of many cost a remote engine one statement."""
         ...
 

@@ -18,7 +18,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from cauce.engines.api import Capabilities, Keys, Merge, Reader, Row, Table
+from cauce.engines.api import Capabilities, Changes, Keys, Merge, Reader, Row, Table
 from cauce.engines.ranges import within
 from cauce.errors import Locked, StorageBroken
 from cauce.model import Record
@@ -238,7 +238,7 @@ class SqliteTables(SqliteReader):
         self._put(lambda count: f"insert or replace into {table.name}_run_{run} values {_rows(table, count)}", ordered)
         self._merge_full_levels(table)
 
-    def upsert_each(self, changes: Sequence[tuple[Table, Sequence[Row]]]) -> None:
+    def upsert_each(self, changes: Changes) -> None:
         for table, rows in changes:
             self.upsert(table, rows)
 

@@ -14,12 +14,10 @@ import msgspec
 from cauce.commerce.transact.facts import Told
 from cauce.commerce.transact.records import Key, Records
 from cauce.commerce.transact.store import NUMBERS, OUTBOX, Fact, Number
-from cauce.engines.api import Row, Table, Tables
+from cauce.engines.api import Changes, Row, Tables
 from cauce.errors import Conflict, NotFound
 
 R = TypeVar("R", bound=tuple[Any, ...])
-Changes = Sequence[tuple[Table, Sequence[Row]]]
-"""Rows to be written, by table."""
 
 
 class AsksTables(Exception):

@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-from cauce.engines.api import Capabilities, Keys, Merge, Reader, Row, Table
+from cauce.engines.api import Capabilities, Changes, Keys, Merge, Reader, Row, Table
 from cauce.engines.postgres.session import Session, lock_number, settings_of, translated
 from cauce.engines.postgres.wire import ENCODERS, integers, texts
 from cauce.engines.ranges import within
@@ -225,12 +225,15 @@ class PostgresTables(PostgresReader):
     def upsert(self, table: Table, rows: Iterable[Row]) -> None:
         self._put(table, rows, _replacing(table))
 
-    def upsert_each(self, changes: Sequence[tuple[Table, Sequence[Row]]]) -> None:
+    def upsert_each(self, changes: Changes) -> None:
         pieces = [(table, group) for table, rows in changes for group in _groups(table, rows)]
-        is_small = len(pieces) <= len(changes) and sum(len(group) for _, group in pieces) <= ROWS_TOGETHER
-        for together in (pieces,) if is_small and pieces else [[piece] for piece in pieces]:
-            columns = [column for table, group in together for column in _columns(table, group)]
-            self._session.send(_upsert_each(tuple(table for table, _ in together)), columns)
+        tables = tuple(table for table, _ in pieces)
+        if len(set(tables)) < len(tables) or sum(len(group) for _, group in pieces) > ROWS_TOGETHER:
+            for table, group in pieces:
+                self.upsert(table, group)
+        elif pieces:
+            columns = [column for table, group in pieces for column in _columns(table, group)]
+            self._session.send(_upsert_each(tables), columns)
 
     def merge(self, table: Table, rows: Iterable[Row], how: Mapping[str, Merge]) -> None:
         self._put(table, rows, tuple(how.items()))
