@@ -46,6 +46,9 @@ LEFT_BEHIND = 2
 STRETCHES_AHEAD = 16
 """How far ahead of the last commit a runner prepares: more stretches than runners help nobody."""
 
+RECORDS_PER_COLLECTION = 100_000
+"""Records after which all objects are looked through for garbage in circles; a tenth of a second to half of one."""
+
 Decode = Callable[[Record], list[Received]]
 
 
@@ -184,6 +187,7 @@ class Runner:
         self._is_recovered = False
         tables.create((*TABLES, *(table for stage in stages for table in stage.tables)))
         self.offset, self._decided, self._commits = _marks(tables)
+        self._collected = self.offset
 
     def run_once(self, until: int | None = None) -> int:
         """Processes one batch, up to record `until`, and commits it; the number of records.
@@ -191,7 +195,7 @@ class Runner:
         0 when there is no more, or (with turns) nothing that this runner could commit now. With turns it also folds
         the parcels that wait, as far as nobody else does.
         """
-        with _collector_resting():
+        with self._collector_resting():
             self._recover()
             if self._turns is not None:
                 return self._take_turn(self._turns, until)
@@ -222,6 +226,7 @@ class Runner:
 
     def close(self) -> None:
         """Lets stages end what they do beside the river."""
+        gc.unfreeze()
         for stage in self.stages:
             close = getattr(stage, "close", None)
             if close is not None:
@@ -247,6 +252,23 @@ class Runner:
                     if recover is not None:
                         recover()
             self._is_recovered = True
+
+    @contextmanager
+    def _collector_resting(self) -> Iterator[None]:
+        """No cyclic garbage collection inside: a batch makes a million objects and no circles, and looking for circles
+        among them took half of its time. What outlives it (working sets) is looked through now and then only."""
+        was_enabled = gc.isenabled()
+        gc.disable()
+        try:
+            yield
+        finally:
+            if was_enabled:
+                if self.offset >= self._collected + RECORDS_PER_COLLECTION:
+                    gc.unfreeze()
+                    gc.collect()
+                    self._collected = self.offset
+                gc.freeze()
+                gc.enable()
 
     def _alone(self) -> AbstractContextManager[None]:
         return nullcontext() if self._turns is None else self._turns.alone()
@@ -492,19 +514,6 @@ def _cut(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
             group.append(record)
     if group:
         yield group
-
-
-@contextmanager
-def _collector_resting() -> Iterator[None]:
-    """No cyclic garbage collection inside: a batch makes a million objects and no circles, and looking for circles
-    among them took half of its time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _without_event(item: Received, poisoned: dict[int, Reason]) -> Received:

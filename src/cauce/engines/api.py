@@ -27,9 +27,11 @@ Merge = Literal["sum", "min", "max"]
 class Table(msgspec.Struct, frozen=True):
     """A table's shape. Columns are (name, type): types are `integer` (int64), `text`, `blob`, `real`.
 
-    `layout`: *rows* is an ordinary keyed table, upserted in place. *runs* is for facts that are only added and are read
-    in key order by a leading integer column (a timeline): an engine may keep it as sorted runs that it merges now and
-    then, because random writes into one big tree are slow. `indexes` are further column tuples to look rows up by.
+    `layout`: *rows* is an ordinary keyed table, upserted in place. *heap* is the same for keys that come in no order
+    (hashes): an engine may keep the rows in order of arrival and the keys in an index, so that new rows share pages.
+    *runs* is for facts that are only added and are read in key order by a leading integer column (a timeline): an
+    engine may keep it as sorted runs that it merges now and then, because random writes into one big tree are slow.
+    `indexes` are further column tuples to look rows up by.
     `fixed` are columns that a key determines for good: rewriting a row leaves them, and so their indexes, alone.
     `checks` are conditions over its columns (ANSI SQL) without which the engine refuses a row. `sealed`: rows are only
     added; the engine refuses to change or to remove one.
@@ -38,7 +40,7 @@ class Table(msgspec.Struct, frozen=True):
     name: str
     columns: tuple[tuple[str, str], ...]
     key: tuple[str, ...]
-    layout: Literal["rows", "runs"] = "rows"
+    layout: Literal["rows", "heap", "runs"] = "rows"
     indexes: tuple[tuple[str, ...], ...] = ()
     fixed: tuple[str, ...] = ()
     checks: tuple[str, ...] = ()
@@ -104,7 +106,7 @@ class Reader(Protocol):
         ...
 
     def scan_all(self, table: Table, batch: int = 10_000) -> Iterator[list[Row]]:
-        """All rows of a table of either layout in key order, in lists of at most `batch`."""
+        """All rows of a table of any layout in key order, in lists of at most `batch`."""
         ...
 
     def snapshot(self) -> AbstractContextManager[None]:
@@ -144,7 +146,7 @@ class Tables(Reader, Protocol):
         ...
 
     def delete(self, table: Table, keys: Iterable[int]) -> None:
-        """Rows whose first key column is one of `keys`; works in both layouts."""
+        """Rows whose first key column is one of `keys`; works in every layout."""
         ...
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:

@@ -1,8 +1,10 @@
 """SQLite: the embedded default for Log and Tables.
 
-One writer per file, many readers (WAL). Tables in *runs* layout are kept as sorted runs: every flush appends one small
-sorted tree, and runs of one level are merged into one of the next when there are enough of them. Random writes into one
-big tree cost 20 µs a row at some millions of rows; this costs about 4 µs and stays flat.
+One writer per file, many readers (WAL). Rows of tables in *heap* layout lie in the order in which they came, and their
+keys in an index: for new rows with random keys a batch then dirties half as many pages. Tables in *runs* layout are
+kept as sorted runs: every flush appends one small sorted tree, and runs of one level are merged into one of the next
+when there are enough of them. Random writes into one big tree cost 20 µs a row at some millions of rows; this costs
+about 4 µs and stays flat.
 """
 
 from __future__ import annotations
@@ -145,7 +147,7 @@ class SqliteReader:
         self._connection.close()
 
     def _run_names(self, table: Table) -> list[str]:
-        if table.layout == "rows":
+        if table.layout != "runs":
             return [table.name]
         rows = self._connection.execute("select run from run where owner = ? order by run", (table.name,)).fetchall()
         return [f"{table.name}_run_{run}" for (run,) in rows]
@@ -168,7 +170,7 @@ class SqliteTables(SqliteReader):
         return Capabilities("sqlite", durable=True, concurrent_writers=False, shared_between_processes=True)
 
     def create(self, tables: Iterable[Table]) -> None:
-        wanted = [table for table in tables if table.layout == "rows"]
+        wanted = [table for table in tables if table.layout != "runs"]
         present = {name for (name,) in self.select("select name from sqlite_master where type = 'table'")}
         is_whole = present.issuperset(table.name for table in wanted)
         # New tables come in one transaction: one for each would take most of the time that a first start needs.
@@ -177,18 +179,15 @@ class SqliteTables(SqliteReader):
                 self._create_rows(table, table.name)
 
     def _create_rows(self, table: Table, name: str) -> None:
-        columns = ", ".join(f"{column} {kind}" for column, kind in table.columns)
-        kinds = dict(table.columns)
-        single = len(table.key) == 1 and kinds[table.key[0]] == "integer"
-        if single:
-            columns = ", ".join(
-                f"{column} integer primary key" if column == table.key[0] else f"{column} {kind}"
-                for column, kind in table.columns
-            )
-        else:
-            columns += f", primary key ({', '.join(table.key)})"
-        columns += "".join(f", check ({condition})" for condition in table.checks)
-        self._connection.execute(f"create table if not exists {name} ({columns}){'' if single else ' without rowid'}")
+        key = ", ".join(table.key)
+        is_number = len(table.key) == 1 and dict(table.columns)[table.key[0]] == "integer"
+        if table.layout == "heap":
+            rule, tail = f"unique ({key})", ""
+        else:  # a key that is one integer is the row's own number; any other orders the rows
+            rule, tail = f"primary key ({key})", "" if is_number else " without rowid"
+        columns = [f"{column} {kind}" for column, kind in table.columns]
+        checks = [f"check ({condition})" for condition in table.checks]
+        self._connection.execute(f"create table if not exists {name} ({', '.join([*columns, rule, *checks])}){tail}")
         present = [(row[1], row[2].lower()) for row in self._connection.execute(f"pragma table_info({name})")]
         if present != [(column, kind) for column, kind in table.columns]:
             raise StorageBroken(
@@ -228,7 +227,7 @@ class SqliteTables(SqliteReader):
             raise StorageBroken(f"cannot commit to {self.path}: {fault}") from fault
 
     def upsert(self, table: Table, rows: Iterable[Row]) -> None:
-        if table.layout == "rows":
+        if table.layout != "runs":
             self._put(partial(upsert_of, table), rows)
             return
         ordered = sorted(rows, key=_key_of(table))
@@ -391,11 +390,11 @@ class SqliteLog:
 
 @lru_cache(maxsize=1_000)
 def upsert_of(table: Table, count: int) -> str:
-    """Replaces rows in place where they have fixed columns; `replace` would write all their indexes anew."""
+    """Replaces rows in place where they have fixed columns, or a place: `replace` would write their indexes anew."""
     rows = _rows(table, count)
     if table.sealed:
         return f"insert into {table.name} values {rows}"
-    if not table.fixed:
+    if not table.fixed and table.layout != "heap":
         return f"insert or replace into {table.name} values {rows}"
     changing = [name for name in table.names if name not in table.key and name not in table.fixed]
     values = ", ".join(f"{name} = excluded.{name}" for name in changing)

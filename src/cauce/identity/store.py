@@ -19,6 +19,7 @@ IDENTIFIER = Table(
         ("known_since", "integer"), ("flags", "integer"), ("component", "integer"), ("person", "integer"),
     ),
     ("id",),
+    layout="heap",
     indexes=(("component",),),
 )  # fmt: skip
 """`person` is the id of the group's oldest identifier; a person lies within one `component` (0: too large to solve)."""
@@ -30,6 +31,7 @@ LINK = Table(
         ("source", "text"), ("event", "text"), ("position", "integer"), ("rule", "text"), ("known_since", "integer"),
     ),
     ("id",),
+    layout="heap",
     indexes=(("low",), ("high",)),
     fixed=("low", "high"),
 )  # fmt: skip

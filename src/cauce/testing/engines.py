@@ -20,6 +20,10 @@ BOND = Table(
     "bond", (("id", "integer"), ("low", "integer"), ("weight", "integer")), ("id",),
     indexes=(("low",),), fixed=("low",),
 )  # fmt: skip
+LEAF = Table(
+    "leaf", (("id", "integer"), ("tree", "text"), ("body", "blob")), ("id",), layout="heap", indexes=(("tree",),)
+)
+TWIG = Table("twig", (("low", "integer"), ("high", "text"), ("weight", "integer")), ("low", "high"), layout="heap")
 PURSE = Table(
     "purse", (("id", "integer"), ("coins", "integer")), ("id",), checks=("coins >= 0", "coins < 100 or id > 5")
 )
@@ -104,6 +108,41 @@ class TablesSuite:
         with tables.transaction():
             tables.upsert(BOND, [(2, 7, 5), (4, 7, 1), (2, 7, 6)])
         assert tables.select("select id, weight from bond where low = 7 order by id") == [(1, 1), (2, 6), (4, 1)]
+
+    @staticmethod
+    def check_rows_of_a_heap_are_found_and_replaced_by_key_in_whatever_order_they_came(make: Make) -> None:
+        tables: Tables = make()
+        tables.create((LEAF, TWIG))
+        chance = random.Random(5)  # noqa: S311 - a test's dice
+        leaves: dict[int, tuple[str, bytes]] = {}
+        twigs: dict[tuple[int, str], int] = {}
+        for batch in range(6):
+            ids = [chance.randrange(-(2**63), 2**63) for _ in range(70)] + chance.sample(sorted(leaves), batch * 10)
+            new = {id: (f"t{chance.randrange(9)}", bytes(chance.randrange(300))) for id in ids}
+            pairs = {(chance.randrange(5), f"h{chance.randrange(5)}"): batch for _ in range(9)}
+            with tables.transaction():
+                tables.upsert(LEAF, [(id, *row) for id, row in new.items()])
+                tables.upsert(TWIG, [(*key, weight) for key, weight in pairs.items()])
+            leaves.update(new)
+            twigs.update(pairs)
+        gone = chance.sample(sorted(leaves), 40)
+        with tables.transaction():
+            tables.delete(LEAF, gone)
+        for id in gone:
+            del leaves[id]
+        assert [row for rows in tables.scan_all(LEAF, 50) for row in rows] == [
+            (id, *row) for id, row in sorted(leaves.items())
+        ]
+        assert [row for rows in tables.scan_all(TWIG) for row in rows] == [
+            (*key, weight) for key, weight in sorted(twigs.items())
+        ]
+        asked = [*sorted(leaves)[::3], *gone]
+        found = {
+            row[0]: row[1:] for row in tables.select_keys("select id, tree, body from leaf where id in {keys}", asked)
+        }
+        assert found == {id: leaves[id] for id in asked if id in leaves}
+        of_tree = {id for (id,) in tables.select("select id from leaf where tree = ?", ("t3",))}
+        assert of_tree == {id for id, (tree, _) in leaves.items() if tree == "t3"}
 
     @staticmethod
     def check_a_row_that_breaks_a_condition_is_refused_with_all_that_came_with_it(make: Make) -> None:
