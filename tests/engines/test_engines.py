@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +18,7 @@ from cauce.engines.memory import Broken, Faults, MemoryLog, MemoryTables
 from cauce.engines.postgres import PostgresLog, PostgresTables
 from cauce.engines.sqlite import SqliteLog, SqliteReader, SqliteTables
 from cauce.errors import StorageBroken
-from cauce.testing.engines import VISIT, LogSuite, TablesSuite, checks
+from cauce.testing.engines import LEAF, VISIT, LogSuite, TablesSuite, checks
 from tests.postgres.engines import Pool
 
 Make = Callable[[], Any]
@@ -110,6 +112,42 @@ def test_another_shape_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StorageBroken, match="thing"):
         tables.create((Table("thing", (("id", "integer"), ("name", "text")), ("id",)),))
     tables.close()
+
+
+def test_rows_that_an_older_release_kept_by_key_go_on_as_a_heap(tmp_path: Path) -> None:
+    tables = SqliteTables(tmp_path / "state.db")
+    older = msgspec.structs.replace(LEAF, layout="rows")
+    tables.create((older,))
+    with tables.transaction():
+        tables.upsert(older, [(number, "oak", b"old") for number in range(-30, 30)])
+    tables.close()
+    tables = SqliteTables(tmp_path / "state.db")
+    tables.create((LEAF,))
+    with tables.transaction():
+        tables.upsert(LEAF, [(number, "elm", b"new") for number in range(60, 20, -1)])
+        tables.delete(LEAF, range(-30, 0))
+    found = [row for rows in tables.scan_all(LEAF) for row in rows]
+    assert found == [(n, "oak", b"old") for n in range(21)] + [(n, "elm", b"new") for n in range(21, 61)]
+    assert tables.select("select count(*) from leaf where tree = 'elm'") == [(40,)]
+    tables.close()
+
+
+def test_new_rows_of_a_heap_lie_together(tmp_path: Path) -> None:
+    """What the layout is for: pages that one batch writes among many rows whose keys are hashes."""
+    chance = Random(3)
+    written = {}
+    for layout in ("rows", "heap"):
+        table = msgspec.structs.replace(LEAF, name=layout, layout=layout, indexes=())
+        tables = SqliteTables(tmp_path / f"{layout}.db")
+        tables.create((table,))
+        with tables.transaction():
+            tables.upsert(table, [(chance.getrandbits(62), "oak", bytes(200)) for _ in range(20_000)])
+        tables.select("pragma wal_checkpoint(truncate)")
+        with tables.transaction():
+            tables.upsert(table, [(chance.getrandbits(62), "elm", bytes(200)) for _ in range(400)])
+        written[layout] = (tmp_path / f"{layout}.db-wal").stat().st_size
+        tables.close()
+    assert written["heap"] < written["rows"] * 0.7
 
 
 def test_a_missing_file_is_said(tmp_path: Path) -> None:
