@@ -12,9 +12,9 @@ from cauce.engines.api import Reader, Row, Table, Tables
 from cauce.profiles import strand
 from cauce.profiles.definitions import Definition, SurvivorshipRules
 
-PULSES = Table("pulse", (("subject", "integer"), ("body", "blob")), ("subject",), layout="heap")
+PULSES = Table("pulse", (("subject", "integer"), ("body", "blob")), ("subject",))
 """The part of each strand that every event writes: first and last time, counts, computed traits."""
-LEDGERS = Table("ledger", (("subject", "integer"), ("body", "blob")), ("subject",), layout="heap")
+LEDGERS = Table("ledger", (("subject", "integer"), ("body", "blob")), ("subject",))
 """The part of each strand that is written when traits or consents are told."""
 WORDS = Table("steward_word", (("subject", "integer"), ("body", "blob")), ("subject",))
 """What stewards said of traits, by identifier: decisions, so a refold of the history does not touch them."""
