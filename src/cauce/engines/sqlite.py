@@ -390,7 +390,7 @@ class SqliteLog:
 
 @lru_cache(maxsize=1_000)
 def upsert_of(table: Table, count: int) -> str:
-    """Replaces rows in place where they have fixed columns, or a place: `replace` would write their indexes anew."""
+    """Replaces rows; of heaps and of tables with fixed columns in place, because `replace` writes all indexes anew."""
     rows = _rows(table, count)
     if table.sealed:
         return f"insert into {table.name} values {rows}"
