@@ -6,13 +6,13 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from cauce.commerce.catalogue.api import Opening, Place, open_at
 from cauce.commerce.fulfilment.rules import promise
 from cauce.commerce.fulfilment.rules.definition import Promise
-from cauce.model.time import HOUR, MINUTE
+from cauce.model.time import DAY, HOUR, MINUTE
 from tests.commerce.fulfilment.stores import WEEK, moment
 
 START, END = moment("2026-03-20T00:00"), moment("2027-04-05T00:00")
@@ -37,9 +37,21 @@ PROMISES = st.builds(
 )
 
 
+def is_within_reach(place, told):
+    """Whether a place is open long enough within 400 days; by 56 weeks, less what clocks that change take of them."""
+    weekly = sum(_minutes(span.closes) - _minutes(span.opens) for span in place.hours)
+    return weekly * 56 - 180 > told.lead_minutes
+
+
+def _minutes(clock):
+    hours, minutes = clock.split(":")
+    return int(hours) * 60 + int(minutes)
+
+
 @settings(max_examples=50)
 @given(places(), places("D"), st.integers(START, END), PROMISES, st.booleans())
 def test_a_promise_lies_in_open_hours_after_its_lead_time(place, desk, now, told, is_sent):
+    assume(is_within_reach(place, told))
     found = promise.ready_at(place, desk if is_sent else place, now, told)
     assert found is not None
     assert open_at(desk if is_sent else place, found)
@@ -60,10 +72,20 @@ def test_what_comes_after_the_cut_off_is_begun_on_a_later_day(place, now, told):
 @settings(max_examples=50)
 @given(places(), st.integers(START, END), PROMISES, st.integers(0, 10**11))
 def test_who_orders_later_is_never_promised_earlier(place, now, told, later):
+    assume(is_within_reach(place, told))
     first, second = (promise.packed_at(place, at, told) for at in (now, now + later))
     assert first is not None
     assert second is not None
     assert first <= second
+
+
+def test_nothing_is_promised_that_takes_longer_than_400_days():
+    place = Place(id="P", hours=(Opening(weekday=1, opens="00:00", closes="00:30"),))
+    now = 1_773_961_200_000_000
+    assert promise.packed_at(place, now, Promise(lead_minutes=1_710)) is None
+    found = promise.packed_at(place, now, Promise(lead_minutes=1_650))
+    assert found is not None
+    assert now + 380 * DAY < found < now + 400 * DAY
 
 
 def test_a_place_that_never_opens_promises_nothing():
